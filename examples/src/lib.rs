@@ -1,0 +1,1 @@
+//! Small programs that use the skyreels crates, one per file in `examples/`.

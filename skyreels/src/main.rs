@@ -1,0 +1,2 @@
+//! The `skyreels` program.
+fn main() {}
