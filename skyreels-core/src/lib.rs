@@ -1,1 +1,19 @@
 #![doc = include_str!("../README.md")]
+
+pub mod checkpoint;
+mod error;
+mod limits;
+#[cfg(feature = "media")]
+pub mod media;
+pub mod output;
+mod precision;
+mod progress;
+
+pub use burn::tensor::Device;
+pub use error::{Error, Result};
+pub use limits::Limits;
+pub use precision::Precision;
+pub use progress::{Event, Progress};
+
+/// A picture: 8-bit RGB, rows from the top, `[height, width, 3]`.
+pub type Frame = image::RgbImage;

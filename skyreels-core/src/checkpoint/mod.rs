@@ -1,0 +1,3 @@
+//! Checkpoints in the published layout.
+mod report;
+pub use report::{LoadReport, Misshapen};
