@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 pub mod checkpoint;
+pub mod device;
 mod error;
 mod limits;
 #[cfg(feature = "media")]
 pub mod media;
+pub mod nn;
 pub mod output;
 mod precision;
 mod progress;
