@@ -3,6 +3,7 @@
 pub mod checkpoint;
 pub mod device;
 mod error;
+pub mod golden;
 mod limits;
 #[cfg(feature = "media")]
 pub mod media;
