@@ -12,6 +12,14 @@ pub enum Error {
     /// A file, a limit, an argument or a cancellation: see [`skyreels_core::Error`].
     #[error(transparent)]
     Core(#[from] skyreels_core::Error),
+    /// The device failed while a face network was running.
+    #[error("running the {network} network failed: {reason}; check the device and its free memory")]
+    Inference {
+        /// The network: "face detector", "face landmarks", "blendshapes".
+        network: &'static str,
+        /// The device's answer.
+        reason: String,
+    },
     /// There is no face where one is needed.
     #[error("no face in {place}; {help}")]
     NoFace {

@@ -2,6 +2,18 @@
 
 pub mod draw;
 mod error;
+mod face_crop;
 pub mod golden;
+mod mediapipe;
+mod motion;
+mod retarget;
+mod task;
+mod tflite;
 
 pub use error::{Error, Result};
+pub use face_crop::{CropBox, FaceBox};
+pub use mediapipe::{BLENDSHAPE_NAMES, BLENDSHAPES, Face, FaceLandmarker, FaceTracker, LANDMARKS, LandmarkerOptions};
+pub use motion::{
+    Counts, FaceFollower, FacePick, Gathered, Motion, MotionFrame, Openness, Proportions, SMOOTHING, State,
+};
+pub use retarget::{Anchor, MeshRetargeter, PortraitFace, RetargetedFrame, Retargeter, Scale};

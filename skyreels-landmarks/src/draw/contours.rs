@@ -5,10 +5,6 @@
 
 use super::line::Color;
 
-/// Points of MediaPipe's face mesh with irises.
-pub const POINTS: usize = 478;
-/// Points of the mesh without the irises; the head pose is fitted to these.
-pub const MESH_POINTS: usize = 468;
 /// Centre of the right iris.
 pub const RIGHT_IRIS: usize = 468;
 /// Centre of the left iris.
@@ -99,6 +95,11 @@ const RIGHT_EYE_BEGUN: [Part; 5] = [
 const RIGHT_EYE_FINISHED: [Part; 2] =
     [open(&[155, 133, 173, 157], RIGHT_EYE_COLOR), open(&[161, 246, 33], RIGHT_EYE_COLOR)];
 
+/// Every point of the lips' contours; corners come twice.
+pub fn lips() -> impl Iterator<Item = usize> {
+    LIPS.into_iter().flat_map(|part| part.points.iter().copied())
+}
+
 /// Parts of the 2-D drawing, in drawing order.
 ///
 /// With `whole`, the face oval and the irises as well; the guide clip has neither.
@@ -122,7 +123,7 @@ mod tests {
     #[test]
     fn every_part_stays_inside_the_mesh() {
         for part in parts_2d(true).chain(parts_3d()) {
-            assert!(part.points.iter().all(|point| *point < POINTS));
+            assert!(part.points.iter().all(|point| *point < crate::LANDMARKS));
         }
     }
 

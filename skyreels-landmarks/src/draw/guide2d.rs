@@ -6,9 +6,9 @@
 use skyreels_core::Frame;
 
 use super::canvas::{Border, contours, square};
-use super::contours::{LEFT_IRIS, LEFT_PUPIL, NOSE_TIP, POINTS, RIGHT_IRIS, RIGHT_PUPIL, parts_2d};
+use super::contours::{LEFT_IRIS, LEFT_PUPIL, NOSE_TIP, RIGHT_IRIS, RIGHT_PUPIL, parts_2d};
 use super::line::Color;
-use crate::{Error, Result};
+use crate::{Error, LANDMARKS, Result};
 
 /// Shade of the nose square.
 const NOSE: Color = [200, 200, 200];
@@ -32,10 +32,10 @@ pub fn guide2d(landmarks: &[[f32; 2]], size: [u32; 2], border: Border) -> Result
 
 /// Fails unless there is one point per mesh index.
 pub(super) fn check(points: usize) -> Result<()> {
-    if points == POINTS {
+    if points == LANDMARKS {
         return Ok(());
     }
-    Err(Error::invalid("landmarks", format!("{points} points, but the face mesh has {POINTS}")))
+    Err(Error::invalid("landmarks", format!("{points} points, but the face mesh has {LANDMARKS}")))
 }
 
 /// The square of side `2 * half` just before and at a landmark; none for a landmark off the canvas.

@@ -57,7 +57,7 @@ fn points(values: &Values) -> Vec<[f64; 2]> {
 /// Points of the original's 105-point list, put in their places of the mesh.
 fn mesh(file: &Golden, listed: &[[f64; 2]]) -> Result<Vec<[f64; 2]>> {
     let places = file.input("index_mapping")?;
-    let mut face = vec![[f64::NAN; 2]; draw::contours::POINTS];
+    let mut face = vec![[f64::NAN; 2]; crate::LANDMARKS];
     for (place, point) in places.data.iter().zip(listed) {
         if let Some(slot) = face.get_mut(*place as usize) {
             *slot = *point;

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::Face;
+use crate::Face;
 use crate::{Error, Result};
 
 /// Which of several faces is meant.

@@ -1,6 +1,6 @@
 //! Sizes of a face that tell how far the same expression moves on another one.
 
-use crate::draw::contours::POINTS;
+use crate::LANDMARKS;
 
 /// Cheek to cheek, forehead to chin, and nose tip to the plane of the ears.
 const WIDTH: [usize; 2] = [234, 454];
@@ -43,7 +43,7 @@ fn distance(points: &[[f32; 3]], [a, b]: [usize; 2]) -> f32 {
 impl Proportions {
     /// Measures 478 points in the head's frame.
     pub(crate) fn of(points: &[[f32; 3]]) -> Self {
-        debug_assert_eq!(points.len(), POINTS);
+        debug_assert_eq!(points.len(), LANDMARKS);
         let ears = (points[WIDTH[0]][2] + points[WIDTH[1]][2]) / 2.0;
         Self {
             face: [distance(points, WIDTH), distance(points, HEIGHT), (points[NOSE_TIP][2] - ears).abs()],

@@ -32,6 +32,14 @@ pub(crate) fn of_pose(matrix: &[[f32; 4]; 4]) -> Option<UnitQuaternion<f64>> {
     Some(UnitQuaternion::from_rotation_matrix(&Rotation3::from_matrix_unchecked(svd.u? * svd.v_t?)))
 }
 
+/// The stored rotation at a share of the shortest arc from `a` to `b`.
+pub(crate) fn between(a: [f32; 4], b: [f32; 4], share: f64) -> [f32; 4] {
+    let (Some(from), Some(to)) = (from_stored(a), from_stored(b)) else { return a };
+    // `q` and `-q` are one rotation; of the two the nearer one is the short way. Half a turn has no short way.
+    let to = if from.coords.dot(&to.coords) < 0.0 { UnitQuaternion::new_unchecked(-to.into_inner()) } else { to };
+    from.try_slerp(&to, share, f64::EPSILON).map_or(a, |rotation| to_stored(&rotation))
+}
+
 /// Smooths rotations as rotation vectors: `s_0 = p_0`, `s_i = weight p_i + (1 - weight) s_(i-1)`.
 ///
 /// A weight of 1 changes nothing. Of the two vectors of a rotation the one nearer to the last is taken, so that a head
@@ -81,7 +89,8 @@ mod tests {
     use super::*;
 
     fn vectors(file: &Golden, name: &str) -> Vec<UnitQuaternion<f64>> {
-        let values = if file.has_input(name) { file.input(name) } else { Ok(file.expected(name).unwrap().unwrap().values) };
+        let values =
+            if file.has_input(name) { file.input(name) } else { Ok(file.expected(name).unwrap().unwrap().values) };
         let rows = values.unwrap().data;
         rows.as_chunks::<3>().0.iter().map(|v| UnitQuaternion::from_scaled_axis(Vector3::from(*v))).collect()
     }
