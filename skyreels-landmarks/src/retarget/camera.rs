@@ -22,11 +22,6 @@ impl Camera {
         (z < 0.0).then(|| [0.5 + x / (-z * self.plane[0]), 0.5 - y / (-z * self.plane[1])])
     }
 
-    /// The point at a distance along -z that appears at a place of the picture.
-    pub(crate) fn unproject(&self, [x, y]: [f64; 2], distance: f64) -> [f64; 3] {
-        [(x - 0.5) * self.plane[0] * distance, (0.5 - y) * self.plane[1] * distance, -distance]
-    }
-
     /// Part of the picture's width that one centimetre takes at a distance.
     pub(crate) fn per_centimetre(&self, distance: f64) -> f64 {
         1.0 / (self.plane[0] * distance)
@@ -35,19 +30,16 @@ impl Camera {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
-    proptest! {
-        #[test]
-        fn unproject_inverts_project(
-            place in prop::array::uniform2(-0.5f64..1.5), distance in 1.0f64..200.0, size in prop::array::uniform2(10u32..2000),
-        ) {
-            let camera = Camera::of(size);
-            let [x, y] = camera.project(camera.unproject(place, distance)).unwrap();
-            prop_assert!((x - place[0]).abs() < 1e-9 && (y - place[1]).abs() < 1e-9);
-        }
+    #[test]
+    fn the_field_of_view_spans_the_picture() {
+        let camera = Camera::of([720, 480]);
+        let edge = 10.0 * (31.5f64).to_radians().tan();
+        let close = |a: [f64; 2], b: [f64; 2]| (a[0] - b[0]).abs() < 1e-12 && (a[1] - b[1]).abs() < 1e-12;
+        assert!(close(camera.project([0.0, edge, -10.0]).unwrap(), [0.5, 0.0]));
+        assert!(close(camera.project([1.5 * edge, -edge, -10.0]).unwrap(), [1.0, 1.0]));
+        assert!((camera.per_centimetre(10.0) * 3.0 * edge - 1.0).abs() < 1e-12);
     }
 
     #[test]
