@@ -13,7 +13,7 @@ use crate::{Error, LANDMARKS, Result};
 /// Shade of the nose square.
 const NOSE: Color = [200, 200, 200];
 
-/// Draws normalised landmarks on a black canvas.
+/// Draws normalised landmarks on a black canvas: the first frame of the guide clip.
 ///
 /// # Shapes
 /// `landmarks`: 478 points, x and y in `[0, 1]` over the canvas; the result is `size` = width, height.
@@ -21,9 +21,21 @@ const NOSE: Color = [200, 200, 200];
 /// # Errors
 /// [`Error::Invalid`] when there are not 478 points.
 pub fn guide2d(landmarks: &[[f32; 2]], size: [u32; 2], border: Border) -> Result<Frame> {
+    draw(landmarks, size, border, false)
+}
+
+/// As [`guide2d`], with the oval of the face and the irises: every part the original can draw.
+///
+/// # Errors
+/// [`Error::Invalid`] when there are not 478 points.
+pub fn whole_face2d(landmarks: &[[f32; 2]], size: [u32; 2], border: Border) -> Result<Frame> {
+    draw(landmarks, size, border, true)
+}
+
+fn draw(landmarks: &[[f32; 2]], size: [u32; 2], border: Border, whole: bool) -> Result<Frame> {
     check(landmarks.len())?;
     let mut canvas = Frame::new(size[0], size[1]);
-    contours(&mut canvas, parts_2d(false), |i| landmarks[i]);
+    contours(&mut canvas, parts_2d(whole), |i| landmarks[i]);
     landmark_square(&mut canvas, landmarks[RIGHT_IRIS], 1, RIGHT_PUPIL, border);
     landmark_square(&mut canvas, landmarks[LEFT_IRIS], 1, LEFT_PUPIL, border);
     landmark_square(&mut canvas, landmarks[NOSE_TIP], 2, NOSE, border);
