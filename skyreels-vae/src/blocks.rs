@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv3d};
 use burn::tensor::{Device, Tensor};
-use skyreels_core::nn;
+use skyreels_core::nn::{self, silu};
 
 use crate::conv::{CausalConv, frame_conv, halving_frame_conv, point_conv};
 use crate::norm::Norm;
@@ -36,8 +36,11 @@ impl<N: Norm> Resnet<N> {
     }
 
     pub(crate) fn forward(&self, x: Tensor<5>, guide: &N::Guide, pass: &mut Pass) -> Tensor<5> {
-        let h = self.conv1.forward(self.norm1.activated(x.clone(), guide), pass.cache);
-        let h = self.conv2.forward(self.norm2.activated(h, guide), pass.cache);
+        let dtype = x.dtype();
+        let h = pass.named("norm1", |_| self.norm1.forward(x.clone(), guide));
+        let h = pass.named("conv1", |pass| self.conv1.forward(silu(h).cast(dtype), pass.cache));
+        let h = pass.named("norm2", |_| self.norm2.forward(h, guide));
+        let h = pass.named("conv2", |pass| self.conv2.forward(silu(h).cast(dtype), pass.cache));
         match &self.conv_shortcut {
             Some(conv) => conv.forward(x) + h,
             None => x + h,

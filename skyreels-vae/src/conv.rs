@@ -75,3 +75,54 @@ fn per_frame(conv: &Conv2d, x: Tensor<5>, stride: usize, padding: usize) -> Tens
     let bias = conv.bias.as_ref().map(|bias| bias.val());
     conv3d(x, weight, bias, ConvOptions::new([1, stride, stride], [0, padding, padding], [1; 3], 1))
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Distribution, Tolerance};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CHANNELS: usize = 2;
+
+    fn noise(frames: usize) -> Tensor<5> {
+        Tensor::random([1, CHANNELS, frames, 4, 5], Distribution::Uniform(-1.0, 1.0), &Device::flex())
+    }
+
+    fn conv() -> CausalConv {
+        CausalConv::new([CHANNELS, 3], &Device::flex())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn a_frame_changes_nothing_before_it(frames in 1usize..9, changed in 0usize..9) {
+            prop_assume!(0 < changed && changed < frames);
+            let (conv, x) = (conv(), noise(frames));
+            let other = Tensor::cat(vec![x.clone().narrow(2, 0, changed), noise(frames - changed)], 2);
+            let run = |x| conv.forward(x, &mut TimeCache::default());
+            let (before, after) = (run(x), run(other));
+            let past = |y: &Tensor<5>| y.clone().narrow(2, 0, changed).into_data();
+            prop_assert_eq!(past(&before), past(&after));
+            prop_assert_ne!(before.into_data(), after.into_data());
+        }
+
+        #[test]
+        fn in_batches_is_as_at_once(lengths in proptest::collection::vec(1usize..5, 1..5)) {
+            let conv = conv();
+            let x = noise(lengths.iter().sum());
+            let whole = conv.forward(x.clone(), &mut TimeCache::default());
+            let mut cache = TimeCache::default();
+            let mut start = 0;
+            let mut parts = Vec::new();
+            for (index, length) in lengths.iter().enumerate() {
+                cache.start_batch(index + 1 == lengths.len());
+                parts.push(conv.forward(x.clone().narrow(2, start, *length), &mut cache));
+                start += length;
+            }
+            let joined = Tensor::cat(parts, 2).into_data();
+            joined.assert_approx_eq::<f32>(&whole.into_data(), Tolerance::absolute(1e-6));
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor};
+use skyreels_core::nn::silu;
 
 use crate::blocks::{MidBlock, Resnet, Upsample, resnets};
 use crate::config::VaeConfig;
@@ -61,8 +62,9 @@ impl Decoder {
         for (level, block) in self.up_blocks.iter().enumerate() {
             x = pass.named(format_args!("up_blocks.{level}"), |pass| block.forward(x, &latents, pass));
         }
-        let x = self.norm_out.activated(x, &latents);
-        pass.named("conv_out", |pass| self.conv_out.forward(x, pass.cache)).cast(DType::F32)
+        let dtype = x.dtype();
+        let x = pass.named("norm_out", |_| self.norm_out.forward(x, &latents));
+        pass.named("conv_out", |pass| self.conv_out.forward(silu(x).cast(dtype), pass.cache)).cast(DType::F32)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
+use skyreels_core::nn::silu;
 
 use crate::blocks::{Downsample, MidBlock, Resnet, resnets};
 use crate::config::VaeConfig;
@@ -61,8 +62,9 @@ impl Encoder {
             x = pass.named(format_args!("down_blocks.{level}"), |pass| block.forward(x, pass));
         }
         let x = pass.named("mid_block", |pass| self.mid_block.forward(x, &(), pass));
-        let x = self.norm_out.activated(x, &());
-        pass.named("conv_out", |pass| self.conv_out.forward(x, pass.cache))
+        let dtype = x.dtype();
+        let x = pass.named("norm_out", |_| self.norm_out.forward(x, &()));
+        pass.named("conv_out", |pass| self.conv_out.forward(silu(x).cast(dtype), pass.cache))
     }
 }
 

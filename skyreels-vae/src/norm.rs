@@ -2,7 +2,6 @@
 
 use burn::module::{Initializer, Module, Param};
 use burn::tensor::{DType, Device, Tensor};
-use skyreels_core::nn::silu;
 
 use crate::conv::PointConv;
 use crate::resize::follow;
@@ -20,12 +19,6 @@ pub(crate) trait Norm: Module {
     /// # Shapes
     /// `[batch, channels, frames, height, width]` of any float type to the same in f32.
     fn forward(&self, x: Tensor<5>, guide: &Self::Guide) -> Tensor<5>;
-
-    /// SiLU of the norm, in the type of `x`.
-    fn activated(&self, x: Tensor<5>, guide: &Self::Guide) -> Tensor<5> {
-        let dtype = x.dtype();
-        silu(self.forward(x, guide)).cast(dtype)
-    }
 }
 
 /// Norm over groups of channels and all positions of a batch of frames.
@@ -125,5 +118,36 @@ impl Norm for SpatialNorm {
         let gain = self.conv_y.forward(latents.clone()).cast(DType::F32);
         let offset = self.conv_b.forward(latents.clone()).cast(DType::F32) + gain.clone() * shift;
         follow(x, gain * scale, offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Distribution, Tolerance};
+
+    use super::*;
+
+    #[test]
+    fn moments_of_values_far_from_zero_are_exact() {
+        let device = Device::flex();
+        let small = Tensor::<3>::random([1, 2, 5000], Distribution::Normal(0.0, 1.0), &device);
+        let (mean, variance) = moments(small.clone());
+        let (far_mean, far_variance) = moments(small + 1000.0);
+        let tolerance = Tolerance::absolute(1e-3);
+        far_mean.into_data().assert_approx_eq::<f32>(&(mean + 1000.0).into_data(), tolerance);
+        far_variance.into_data().assert_approx_eq::<f32>(&variance.into_data(), tolerance);
+    }
+
+    #[test]
+    fn a_group_comes_out_with_mean_zero_and_variance_one() {
+        let device = Device::flex();
+        let norm = GroupNorm::new(2, 4, 1e-6, &device);
+        let x = Tensor::random([1, 4, 3, 5, 7], Distribution::Uniform(3.0, 9.0), &device);
+        let (mean, variance) = moments(norm.forward(x, &()).reshape([1, 2, 2 * 3 * 5 * 7]));
+        mean.into_data()
+            .assert_approx_eq::<f32>(&Tensor::<3>::zeros([1, 2, 1], &device).into_data(), Tolerance::absolute(1e-5));
+        variance
+            .into_data()
+            .assert_approx_eq::<f32>(&Tensor::<3>::ones([1, 2, 1], &device).into_data(), Tolerance::absolute(1e-5));
     }
 }

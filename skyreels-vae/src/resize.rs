@@ -96,3 +96,39 @@ fn nearest(x: Tensor<5>, [height, width]: [usize; 2]) -> Tensor<5> {
     let options = InterpolateOptions::new(InterpolateMode::Nearest).with_output_size([height, width]);
     interpolate(planes, options).reshape([batch, channels, frames, height, width])
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    /// A clip of single pixels.
+    fn clip(values: &[f32]) -> Tensor<5> {
+        Tensor::<1>::from_floats(values, &Device::flex()).reshape([1, 1, values.len(), 1, 1])
+    }
+
+    fn values(clip: Tensor<5>) -> Vec<f32> {
+        clip.into_data().try_to_vec().unwrap()
+    }
+
+    #[test]
+    fn the_first_of_an_odd_number_of_frames_stays_alone() {
+        assert_eq!(values(double_frames(clip(&[1.0, 2.0, 3.0]))), [1.0, 2.0, 2.0, 3.0, 3.0]);
+        assert_eq!(values(double_frames(clip(&[1.0, 2.0]))), [1.0, 1.0, 2.0, 2.0]);
+        assert_eq!(values(double_frames(clip(&[1.0]))), [1.0]);
+        assert_eq!(values(halve_frames(clip(&[1.0, 2.0, 4.0, 6.0, 8.0]))), [1.0, 3.0, 7.0]);
+        assert_eq!(values(halve_frames(clip(&[1.0, 3.0]))), [2.0]);
+        assert_eq!(values(halve_frames(clip(&[5.0]))), [5.0]);
+    }
+
+    #[test]
+    fn every_pixel_follows_the_latent_that_covers_it() {
+        let device = Device::flex();
+        let gain = Tensor::<1>::from_floats([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &device).reshape([1, 1, 3, 1, 2]);
+        let followed = follow(Tensor::ones([1, 1, 5, 2, 4], &device), gain.clone(), gain.mul_scalar(10.0));
+        let frame = |a: f32, b: f32| [a, a, b, b, a, a, b, b].map(|v| 11.0 * v).to_vec();
+        let expected = [frame(1.0, 2.0), frame(3.0, 4.0), frame(3.0, 4.0), frame(5.0, 6.0), frame(5.0, 6.0)].concat();
+        assert_eq!(values(followed), expected);
+    }
+}
