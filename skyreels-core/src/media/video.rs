@@ -243,7 +243,7 @@ impl Iterator for SelectedFrames {
 const MAGIC_BYTES: usize = 16;
 
 /// Refuses what is no MP4, with a name for it where its first bytes tell.
-fn check_container(path: &Path) -> Result<()> {
+pub(super) fn check_container(path: &Path) -> Result<()> {
     let mut file = File::open(path).map_err(Error::io("open", path))?;
     let mut start = Vec::new();
     file.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut start).map_err(Error::io("read", path))?;

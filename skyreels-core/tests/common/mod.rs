@@ -45,3 +45,23 @@ impl Golden {
         skyreels_core::Frame::from_raw(width as u32, height as u32, tensor.data().to_vec()).unwrap()
     }
 }
+
+/// A picture with soft shapes that move with `index`.
+#[allow(dead_code, reason = "not every test uses every helper")]
+pub fn moving_picture(index: u32, width: u32, height: u32) -> skyreels_core::Frame {
+    skyreels_core::Frame::from_fn(width, height, |x, y| {
+        let wave = |a: f32, b: f32, c: f32| {
+            let phase = a * x as f32 + b * y as f32 + c * index as f32;
+            (127.5 + 100.0 * phase.sin()) as u8
+        };
+        image::Rgb([wave(0.05, 0.03, 0.2), wave(-0.02, 0.06, 0.1), wave(0.03, -0.04, 0.15)])
+    })
+}
+
+/// Peak signal-to-noise ratio over all channels, in decibels.
+#[allow(dead_code, reason = "not every test uses every helper")]
+pub fn psnr(a: &skyreels_core::Frame, b: &skyreels_core::Frame) -> f64 {
+    assert_eq!(a.dimensions(), b.dimensions());
+    let squares: f64 = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2)).sum();
+    10.0 * (255.0 * 255.0 * a.as_raw().len() as f64 / squares.max(1e-9)).log10()
+}

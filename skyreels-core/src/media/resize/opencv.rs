@@ -135,17 +135,20 @@ fn linear(image: &Frame, width: u32, height: u32, axis: &Axis) -> Vec<u8> {
 }
 
 /// Weights of the four neighbours at `fraction` between the middle two (`interpolateCubic`).
-fn cubic_weights(x: f32) -> [i32; 4] {
-    const A: f32 = -0.75;
+fn cubic_weights(fraction: f32) -> [f64; 4] {
+    const A: f64 = -0.75;
+    let x = f64::from(fraction);
     let w0 = ((A * (x + 1.0) - 5.0 * A) * (x + 1.0) + 8.0 * A) * (x + 1.0) - 4.0 * A;
     let w1 = ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0;
     let w2 = ((A + 2.0) * (1.0 - x) - (A + 3.0)) * (1.0 - x) * (1.0 - x) + 1.0;
-    [w0, w1, w2, 1.0 - w0 - w1 - w2].map(fixed)
+    [w0, w1, w2, 1.0 - w0 - w1 - w2]
 }
 
+/// Unlike the linear path, cubic weights are not rounded to fixed point: the published builds of OpenCV
+/// interpolate in floating point and round once at the end.
 fn cubic(image: &Frame, width: u32, height: u32) -> Vec<u8> {
     let last = i64::from(image.width()) - 1;
-    let columns: Vec<([usize; 4], [i32; 4])> = (0..width)
+    let columns: Vec<([usize; 4], [f64; 4])> = (0..width)
         .map(|x| {
             let (first, fraction) = axis_linear(x, image.width(), width);
             let taps = std::array::from_fn(|tap| (first - 1 + tap as i64).clamp(0, last) as usize * 3);
@@ -154,13 +157,13 @@ fn cubic(image: &Frame, width: u32, height: u32) -> Vec<u8> {
         .collect();
     let stride = image.width() as usize * 3;
     let source = image.as_raw();
-    let blend_row = |row: i64| -> Vec<i32> {
+    let blend_row = |row: i64| -> Vec<f64> {
         let row = row.clamp(0, i64::from(image.height()) - 1) as usize;
         let row = &source[row * stride..][..stride];
         let mut out = Vec::with_capacity(columns.len() * 3);
         for (taps, weights) in &columns {
             for channel in 0..3 {
-                out.push((0..4).map(|tap| i32::from(row[taps[tap] + channel]) * weights[tap]).sum());
+                out.push((0..4).map(|tap| f64::from(row[taps[tap] + channel]) * weights[tap]).sum());
             }
         }
         out
@@ -168,13 +171,10 @@ fn cubic(image: &Frame, width: u32, height: u32) -> Vec<u8> {
     let mut out = vec![0; width as usize * 3 * height as usize];
     out.par_chunks_exact_mut(width as usize * 3).enumerate().for_each(|(y, out)| {
         let (first, fraction) = axis_linear(y as u32, image.height(), height);
-        let scale = 1.0 / (ONE as f32 * ONE as f32);
-        let weights = cubic_weights(fraction).map(|weight| weight as f32 * scale);
-        let rows: [Vec<i32>; 4] = std::array::from_fn(|tap| blend_row(first - 1 + tap as i64));
+        let weights = cubic_weights(fraction);
+        let rows: [Vec<f64>; 4] = std::array::from_fn(|tap| blend_row(first - 1 + tap as i64));
         for (at, out) in out.iter_mut().enumerate() {
-            // The vector code of OpenCV sums in single precision, last product first, and rounds to even.
-            let product = |tap: usize| rows[tap][at] as f32 * weights[tap];
-            let sum = rows[0][at] as f32 * weights[0] + (product(1) + (product(2) + product(3)));
+            let sum: f64 = (0..4).map(|tap| rows[tap][at] * weights[tap]).sum();
             *out = sum.round_ties_even().clamp(0.0, 255.0) as u8;
         }
     });
