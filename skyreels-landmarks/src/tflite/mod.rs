@@ -10,6 +10,7 @@ mod layout;
 mod model;
 mod network;
 mod operator;
+mod patches;
 mod plan;
 mod spatial;
 
