@@ -12,7 +12,11 @@ mod network;
 mod operator;
 mod patches;
 mod plan;
+#[cfg(test)]
+mod sample;
 mod spatial;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use network::Network;
 
