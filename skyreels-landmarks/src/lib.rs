@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod align;
 pub mod draw;
 mod error;
 mod face_crop;
@@ -12,6 +13,7 @@ pub mod synthetic;
 mod task;
 mod tflite;
 
+pub use align::{ALIGNED_SIDE, Affine, aligned_face, similarity, warp_affine};
 pub use error::{Error, Result};
 pub use face_crop::{CropBox, FaceBox};
 pub use guide::{CLIP_FRAMES, ClipPlan, GuideLayout, LEADING_FRAMES, guide_clip, guide_frame};

@@ -11,6 +11,9 @@ use super::metadata::{MESH_POINTS, Metadata};
 /// The camera's vertical field of view in degrees.
 const VERTICAL_FOV_DEGREES: f64 = 63.0;
 
+/// Smallest size of a face relative to the canonical one; below, the points are one point.
+const MIN_SCALE: f64 = 1e-6;
+
 /// A head fitted to the landmarks of one face.
 pub(super) struct Fit {
     /// Canonical head to camera, in centimetres, row-major.
@@ -85,7 +88,7 @@ impl HeadModel {
             norm += weight * centered.dot(source);
         }
         let scale = along / norm;
-        if !scale.is_finite() || scale <= f64::MIN_POSITIVE {
+        if !scale.is_finite() || scale < MIN_SCALE {
             return None;
         }
         let offsets = self.basis.iter().map(|(i, weight, source)| (targets[*i] - rotation * source * scale) * *weight);

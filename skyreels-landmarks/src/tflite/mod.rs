@@ -10,8 +10,13 @@ mod layout;
 mod model;
 mod network;
 mod operator;
+mod patches;
 mod plan;
+#[cfg(test)]
+mod sample;
 mod spatial;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use network::Network;
 

@@ -36,7 +36,10 @@ impl Network {
     /// as [`Self::input_shape`]; the outputs come back in their own order, channels last.
     pub(crate) fn run(&self, planes: Vec<f32>) -> Result<Vec<Vec<f32>>, String> {
         let (input, shape) = self.plan.input;
-        let data = TensorData::new(planes, channels_first(shape));
+        let data = match &self.plan.patches {
+            Some(patches) => TensorData::new(patches.cut(&planes), patches.shape()),
+            None => TensorData::new(planes, channels_first(shape)),
+        };
         let mut values: Vec<Option<Tensor<4>>> = vec![None; self.plan.slots];
         values[input] = Some(Tensor::from_data(data, (&self.device, DType::F32)));
         for step in &self.plan.steps {

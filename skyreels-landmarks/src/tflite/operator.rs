@@ -15,9 +15,15 @@ pub(super) enum Op {
         options: ConvOptions<2>,
         relu: bool,
     },
+    /// Blocks of `n` x `n` pixels become channels: `[1, c, h n, w n]` to `[1, n n c, h, w]`.
+    Unshuffle(usize),
+    /// The whole picture becomes channels: `[1, c, h, w]` to `[1, c h w, 1, 1]`.
+    Flatten,
     /// `PRELU` with one slope per channel.
     Prelu(Tensor<1>),
     MaxPool(MaxPoolOptions<2>),
+    /// Largest of that many groups of channels: pooling after [`Self::Unshuffle`].
+    MaxOfGroups(usize),
     /// Zeros before and after each axis.
     Pad([(usize, usize); 4]),
     Relu,
@@ -68,6 +74,15 @@ impl Op {
             Self::Conv { weight, bias, options, relu } => {
                 fused(conv2d(x, weight.clone(), bias.clone(), options.clone()), *relu)
             }
+            Self::Unshuffle(n) => unshuffled(x, *n),
+            Self::Flatten => {
+                let values = x.dims().iter().product();
+                x.reshape([1, values, 1, 1])
+            }
+            Self::MaxOfGroups(groups) => {
+                let parts = x.chunk(*groups, 1).into_iter();
+                parts.reduce(|a, b| a.max_pair(b)).expect("there is a group")
+            }
             Self::Prelu(slope) => activation::prelu(x, slope.clone()),
             Self::MaxPool(options) => max_pool2d(x, options.clone()),
             Self::Pad(sides) => x.pad(*sides, PadMode::Constant(0.0)),
@@ -106,6 +121,15 @@ impl Binary {
 
 fn fused(x: Tensor<4>, relu: bool) -> Tensor<4> {
     if relu { activation::relu(x) } else { x }
+}
+
+/// Channels in the order column in block, row in block, channel.
+///
+/// Two steps, each a copy that backends do fast: a transposition of pairs, then whole rows.
+fn unshuffled(x: Tensor<4>, n: usize) -> Tensor<4> {
+    let [_, c, h, w] = x.dims();
+    let columns = x.reshape([c * h * w / n, n]).transpose().reshape([n, c, h / n, n, w / n]);
+    columns.permute([0, 3, 1, 2, 4]).reshape([1, n * n * c, h / n, w / n])
 }
 
 /// Only here the order of the values matters, so only here they are really turned.

@@ -10,13 +10,14 @@ use super::decode::decode;
 use super::layout::{channels_first, padded, to_channels_first};
 use super::model::{Model, Operator, element_count};
 use super::operator::Op;
+use super::patches::Patches;
 
 /// Most constant values a network may hold in f32 (256 MiB); the face networks hold 1.3 million at most.
 const MAX_CONSTANTS: usize = 1 << 26;
 /// Most values all steps together may produce; the landmark network produces 6 million.
 const MAX_ACTIVATIONS: usize = 1 << 28;
 /// Most multiply-adds of one run; the landmark network needs 40 million.
-const MAX_WORK: usize = 1 << 34;
+const MAX_WORK: usize = 1 << 32;
 
 /// `DEQUANTIZE` in the schema's `BuiltinOperator`.
 const DEQUANTIZE: i32 = 6;
@@ -44,6 +45,8 @@ pub(super) struct Plan {
     pub(super) slots: usize,
     /// Slot and channels-last shape.
     pub(super) input: (usize, [usize; 4]),
+    /// How the host arranges the input, if the first convolution wants it.
+    pub(super) patches: Option<Patches>,
     pub(super) outputs: Vec<(usize, Vec<usize>)>,
 }
 
@@ -57,11 +60,21 @@ pub(super) struct Planner<'a> {
     folded: Vec<Option<usize>>,
     constants_left: usize,
     work_left: usize,
+    /// Steps that the operator at hand needs before it.
+    before: Vec<Step>,
+    /// Values already unshuffled: slot, block side, slot of the result.
+    unshuffled: Vec<(usize, usize, usize)>,
+    slots: usize,
+    /// Only one operator reads the input.
+    input_read_once: bool,
+    patches: Option<Patches>,
 }
 
 impl Plan {
     pub(super) fn new(model: &Model<'_>, device: &Device) -> Result<Self, Fault> {
         let count = model.tensors.len();
+        let reads = model.operators.iter().flat_map(|o| &o.inputs).copied().flatten();
+        let readers = reads.chain(model.outputs.iter().copied()).filter(|&tensor| tensor == model.input).count();
         let mut planner = Planner {
             model,
             device,
@@ -69,6 +82,11 @@ impl Plan {
             folded: vec![None; count],
             constants_left: MAX_CONSTANTS,
             work_left: MAX_WORK,
+            before: Vec::new(),
+            unshuffled: Vec::new(),
+            slots: count,
+            input_read_once: readers == 1,
+            patches: None,
         };
         let input = &model.tensors[model.input];
         element_count(&input.shape)?;
@@ -88,13 +106,15 @@ impl Plan {
                 .checked_sub(elements)
                 .ok_or_else(|| Fault::unsupported("a network with that many intermediate values"))?;
             planner.define(operator.output, shape).map_err(|fault| fault.at(&place()))?;
+            steps.append(&mut planner.before);
             steps.push(Step { op, sources, slot: operator.output });
         }
 
         let outputs = model.outputs.iter().map(|&slot| Ok((slot, planner.value(slot)?.to_vec())));
         let outputs: Vec<_> = outputs.collect::<Result<_, Fault>>()?;
-        mark_last_uses(&mut steps, count, &outputs);
-        Ok(Self { steps, slots: count, input: (model.input, padded(&input.shape)), outputs })
+        let Planner { slots, patches, .. } = planner;
+        mark_last_uses(&mut steps, slots, &outputs);
+        Ok(Self { steps, slots, input: (model.input, padded(&input.shape)), patches, outputs })
     }
 }
 
@@ -173,6 +193,42 @@ impl Planner<'_> {
         let constant = to_channels_first(self.upload(values, padded(&shape)));
         debug_assert_eq!(constant.dims(), channels_first(padded(&shape)));
         Ok((Source::Constant(constant), shape))
+    }
+
+    /// Inserts a step before the operator at hand and returns its result.
+    fn insert(&mut self, op: Op, source: Source) -> usize {
+        let slot = self.slots;
+        self.slots += 1;
+        self.before.push(Step { op, sources: vec![source], slot });
+        slot
+    }
+
+    /// The whole of a picture as channels.
+    pub(super) fn flattened(&mut self, source: Source) -> Source {
+        let slot = self.insert(Op::Flatten, source);
+        Source::Value { slot, last: false }
+    }
+
+    /// A picture whose blocks of `n` x `n` are channels; computed once however many operators ask.
+    pub(super) fn unshuffled(&mut self, source: Source, n: usize) -> Source {
+        let of = match source {
+            Source::Value { slot, .. } => Some(slot),
+            Source::Constant(_) => None,
+        };
+        let known = self.unshuffled.iter().find(|(slot, side, _)| Some(*slot) == of && *side == n);
+        let slot = known.map(|known| known.2).unwrap_or_else(|| self.insert(Op::Unshuffle(n), source));
+        self.unshuffled.extend(of.map(|of| (of, n, slot)));
+        Source::Value { slot, last: false }
+    }
+
+    /// Lets the host arrange the input as patches, if `source` is the input and nobody else reads it.
+    pub(super) fn patch_input(&mut self, source: &Source, patches: Patches) -> bool {
+        let possible =
+            self.input_read_once && matches!(source, Source::Value { slot, .. } if *slot == self.model.input);
+        if possible {
+            self.patches = Some(patches);
+        }
+        possible
     }
 
     /// Moves constants to the device.

@@ -1,12 +1,14 @@
 //! Convolutions and pooling: weights turned channels-first, padding as TensorFlow counts it.
 
+use burn::tensor::Tensor;
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 
 use super::Fault;
 use super::decode::{Decoded, fused_relu, input, option_i8, option_i32};
 use super::layout::{padded, to_channels_first};
-use super::model::Operator;
+use super::model::{MAX_ELEMENTS, Operator};
 use super::operator::Op;
+use super::patches::Patches;
 use super::plan::Planner;
 
 /// `Padding` of the schema: 0 is SAME, 1 is VALID.
@@ -39,11 +41,14 @@ pub(super) fn convolution(
     let (top_bottom, out_height) = window(operator, height, kernel_height, option_i32(operator, 2, 1)?)?;
     let (left_right, out_width) = window(operator, width, kernel_width, option_i32(operator, 1, 1)?)?;
     let stride = [top_bottom.stride, left_right.stride];
-    let options = ConvOptions::new_with_padding(stride, [top_bottom.padding, left_right.padding], [1, 1], groups);
 
     let taps = kernel_height * kernel_width * (channels / groups);
     let work = [batch, out_height, out_width, out_channels].iter().try_fold(taps, |n, &d| n.checked_mul(d));
     planner.spend(work)?;
+    // Backends that write the windows out need this much memory.
+    if out_height * out_width > MAX_ELEMENTS / taps.max(1) {
+        return Err(Fault::unsupported(format!("{out_height}x{out_width} windows of {taps} values")));
+    }
 
     let weight = planner.upload(weight, padded(&weight_shape));
     let weight = if depthwise { weight.permute([3, 0, 1, 2]) } else { to_channels_first(weight) };
@@ -57,10 +62,45 @@ pub(super) fn convolution(
             Some(planner.upload(bias, [out_channels]))
         }
     };
-    // The kernels want dense weights; turning them once at load saves it at every run.
-    let [o, i, h, w] = weight.dims();
-    let weight = weight.reshape([o * i * h * w]).reshape([o, i, h, w]);
+
+    // Where the windows do not overlap, or on the input, the convolution is a product of matrices.
+    let kernel = [kernel_height, kernel_width];
+    let padding = [top_bottom.padding, left_right.padding];
+    let out = [out_height, out_width];
+    let dense = batch == 1 && groups == 1 && kernel != [1, 1];
+    let patches =
+        Patches { channels, size: [height, width], kernel, stride, padding: padding.map(|(before, _)| before), out };
+    let (source, weight) = if dense && planner.patch_input(&source, patches) {
+        (source, product_weight(weight))
+    } else if dense && out == [1, 1] && kernel == [height, width] {
+        (planner.flattened(source), product_weight(weight))
+    } else if dense && tiles_exactly([height, width], kernel, stride) {
+        // The order of the unshuffled channels: column, row, channel.
+        (planner.unshuffled(source, kernel_height), product_weight(weight.permute([0, 3, 2, 1])))
+    } else {
+        let options = ConvOptions::new_with_padding(stride, padding, [1, 1], groups);
+        let op = Op::Conv { weight: packed(weight), bias, options, relu };
+        return Ok((op, vec![source], vec![batch, out_height, out_width, out_channels]));
+    };
+    let options = ConvOptions::new([1, 1], [0, 0], [1, 1], 1);
     Ok((Op::Conv { weight, bias, options, relu }, vec![source], vec![batch, out_height, out_width, out_channels]))
+}
+
+/// Whether windows cover a picture without overlap, gap or padding, and are square.
+fn tiles_exactly(size: [usize; 2], kernel: [usize; 2], stride: [usize; 2]) -> bool {
+    kernel == stride && kernel[0] == kernel[1] && (0..2).all(|d| size[d] % kernel[d] == 0)
+}
+
+/// The weight of the same convolution on values whose windows are channels.
+fn product_weight(weight: Tensor<4>) -> Tensor<4> {
+    let [out, channels, height, width] = weight.dims();
+    weight.reshape([out, channels * height * width, 1, 1])
+}
+
+/// A weight whose values lie in the order of its axes: the kernels want that, and here it is done once.
+fn packed(weight: Tensor<4>) -> Tensor<4> {
+    let dims = weight.dims();
+    weight.reshape([dims.iter().product::<usize>()]).reshape(dims)
 }
 
 /// `MAX_POOL_2D`.
@@ -74,10 +114,16 @@ pub(super) fn max_pool(operator: &Operator<'_>, planner: &mut Planner<'_>) -> Re
     if fused_relu(operator, 5)? || shape.len() != 4 {
         return Err(Fault::unsupported("MAX_POOL_2D with a fused activation or of a value that is no picture"));
     }
-    let mut options = MaxPoolOptions::new([kernel_height, kernel_width]);
-    options.stride = [top_bottom.stride, left_right.stride];
+    let (kernel, stride) = ([kernel_height, kernel_width], [top_bottom.stride, left_right.stride]);
+    let result = vec![batch, out_height, out_width, channels];
+    if batch == 1 && tiles_exactly([height, width], kernel, stride) {
+        let source = planner.unshuffled(source, kernel_height);
+        return Ok((Op::MaxOfGroups(kernel_height * kernel_width), vec![source], result));
+    }
+    let mut options = MaxPoolOptions::new(kernel);
+    options.stride = stride;
     options.padding = [top_bottom.padding, left_right.padding];
-    Ok((Op::MaxPool(options), vec![source], vec![batch, out_height, out_width, channels]))
+    Ok((Op::MaxPool(options), vec![source], result))
 }
 
 /// Stride and zeros before and after, along one axis.
