@@ -8,6 +8,7 @@ use skyreels_landmarks::draw::Border;
 use skyreels_landmarks::{ClipPlan, GuideLayout, LEADING_FRAMES, MeshRetargeter, Motion, Retargeter, guide_clip};
 use skyreels_vae::Tiling;
 
+use crate::Result;
 use crate::conditioning::{Conditioning, control_latents, identity_tokens, image_latents};
 use crate::denoise::{DenoiseSettings, Denoiser};
 use crate::driving::resample;
@@ -16,7 +17,6 @@ use crate::model::ModelDir;
 use crate::pixels::tensor_to_frames;
 use crate::plan::{Plan, PlanRequest};
 use crate::portrait::Portrait;
-use crate::Result;
 
 /// Frames per second of the published model.
 pub const RATE: FrameRate = FrameRate::NATIVE;

@@ -24,12 +24,7 @@ pub struct DenoiseSettings {
 
 impl Default for DenoiseSettings {
     fn default() -> Self {
-        Self {
-            steps: 10,
-            guidance: Guidance::Constant(3.0),
-            sampler: SamplerKind::Ddim,
-            batched_guidance: false,
-        }
+        Self { steps: 10, guidance: Guidance::Constant(3.0), sampler: SamplerKind::Ddim, batched_guidance: false }
     }
 }
 
@@ -133,7 +128,13 @@ impl<'a> Network<'a> {
         Ok(Self { transformer, fixed, rotary, face, nobody })
     }
 
-    fn predict(&self, latents: &Tensor<5>, timestep: usize, scale: f64, settings: &DenoiseSettings) -> Result<Tensor<5>> {
+    fn predict(
+        &self,
+        latents: &Tensor<5>,
+        timestep: usize,
+        scale: f64,
+        settings: &DenoiseSettings,
+    ) -> Result<Tensor<5>> {
         // The order of the channels is noisy, control, image.
         let input = Tensor::cat(vec![latents.clone().cast(self.fixed.dtype()), self.fixed.clone()], 2);
         if !settings.guidance.needs_unconditional() {

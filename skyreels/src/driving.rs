@@ -17,22 +17,33 @@ pub struct Driving {
     pub frames: Vec<Frame>,
 }
 
-/// Reads at most `limit` frames of a video at `rate` and follows one face through them.
+/// What to read of a driving video.
+#[derive(Debug, Clone, Copy)]
+pub struct Tracking {
+    /// Frames per second to read it at.
+    pub rate: FrameRate,
+    /// Most frames to read.
+    pub limit: usize,
+    /// Which face to follow.
+    pub pick: FacePick,
+    /// Whether to keep the frames, to show them beside the result.
+    pub keep_frames: bool,
+}
+
+/// Reads the frames of a video that `tracking` asks for and follows one face through them.
 ///
 /// # Errors
 /// Those of reading the video and of the tracker; [`skyreels_landmarks::Error::NoFace`] when no
 /// frame shows a face.
 pub fn track(
     video: &Path,
-    rate: FrameRate,
-    limit: usize,
     tracker: &dyn FaceTracker,
-    pick: FacePick,
-    keep_frames: bool,
+    tracking: &Tracking,
     limits: &Limits,
     progress: Progress,
 ) -> Result<Driving> {
     const STAGE: &str = "track";
+    let Tracking { rate, limit, pick, keep_frames } = *tracking;
     let reader = VideoReader::open(video, limits)?;
     let info = *reader.info();
     let total = sample_indices(info.frames, info.frame_rate, rate, limit).len() as u64;

@@ -56,7 +56,9 @@ pub enum Error {
         help: String,
     },
     /// The device failed while computing.
-    #[error("{stage} failed on the device: {reason}; free some memory or choose a smaller plan (`--tiling on`, `--precision bf16`)")]
+    #[error(
+        "{stage} failed on the device: {reason}; free some memory or choose a smaller plan (`--tiling on`, `--precision bf16`)"
+    )]
     Execution {
         /// The stage that was under way.
         stage: &'static str,

@@ -5,8 +5,7 @@ use std::cell::Cell;
 use burn::tensor::Tensor;
 use serde::Deserialize;
 use skyreels_core::diffusion::{Guidance, SamplerKind, Schedule, SchedulerConfig};
-use skyreels_core::golden::{Golden, Report, Tolerance, Values, run_scheduler};
-use skyreels_core::media::golden as media;
+use skyreels_core::golden::{Golden, Report, Tolerance, Values, run_resize, run_scheduler};
 use skyreels_core::{Device, Frame, Precision, Progress};
 use skyreels_dit::{SiglipConfig, TransformerConfig};
 use skyreels_vae::{CausalVae, LandmarkGuider, Tiling, VaeConfig};
@@ -27,7 +26,7 @@ const FRAMES_TOLERANCE: Tolerance = Tolerance::Relative(1e-3);
 pub fn run(golden: &Golden, device: &Device) -> Result<Option<Report>> {
     Ok(Some(match golden.kind() {
         "scheduler" => run_scheduler(golden, device)?,
-        "preprocess" | "resize" => media::run(golden)?,
+        "preprocess" | "resize" => run_resize(golden)?,
         "vae" => skyreels_vae::golden::run(golden, device)?,
         "dit" | "siglip" | "tables" => skyreels_dit::golden::run(golden, device)?,
         "draw" => skyreels_landmarks::golden::run(golden, device)?,

@@ -15,7 +15,7 @@ mod portrait;
 pub use animate::{Animation, Animator, AnimatorOptions};
 pub use conditioning::{Conditioning, control_latents, identity_tokens, image_latents};
 pub use denoise::{DenoiseSettings, DenoiseStep, Denoiser, NoiseSource};
-pub use driving::{Driving, track};
+pub use driving::{Driving, Tracking, track};
 pub use error::{Error, Result};
 pub use intermediates::{Intermediates, read_latents};
 pub use model::{ModelDir, Preset};

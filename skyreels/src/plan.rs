@@ -77,7 +77,8 @@ impl Plan {
         let tokens = identity + latents[0] * (latents[1] / patch) * (latents[2] / patch);
         let tile = model.vae.tile_sizes();
         let tiled = request.tiling != Tiling::Off && (height > tile.height || width > tile.width);
-        let [vae_height, vae_width] = if tiled { [height.min(tile.height), width.min(tile.width)] } else { [height, width] };
+        let [vae_height, vae_width] =
+            if tiled { [height.min(tile.height), width.min(tile.width)] } else { [height, width] };
 
         let bytes = precision.bytes() as u64;
         let sequences = if request.batched_guidance { 2 } else { 1 };

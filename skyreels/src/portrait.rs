@@ -41,7 +41,8 @@ impl Portrait {
         let close = resize_opencv(&crop.cut(&canvas)?, CROP_SIDE, CROP_SIDE, Interpolation::Linear)?;
         let mut faces = tracker.detect(&close)?;
         // The crop is made around one face: whatever else reaches into it is not meant.
-        let chosen = FacePick::Center.choose(&faces).ok_or_else(|| nobody("the crop around the portrait's face".into()))?;
+        let chosen =
+            FacePick::Center.choose(&faces).ok_or_else(|| nobody("the crop around the portrait's face".into()))?;
         let face = PortraitFace::new(&faces.swap_remove(chosen), [CROP_SIDE, CROP_SIDE])?;
         Self::new(canvas, crop, face)
     }

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 use skyreels_core::checkpoint::Published;
 use skyreels_core::nn::{LayerNorm, linear};
 
@@ -75,6 +75,11 @@ impl Transformer {
     /// The sizes of this model.
     pub fn config(&self) -> &TransformerConfig {
         &self.config
+    }
+
+    /// Type of the weights, in which the network computes between its norms.
+    pub fn dtype(&self) -> DType {
+        self.patch_embed.dtype()
     }
 
     /// Refuses weights whose face projector carries nothing.

@@ -99,8 +99,11 @@ impl ModelDir {
         let step = pixels * self.transformer.patch_size;
         if height == 0 || width == 0 || height % step != 0 || width % step != 0 {
             let near = |side: usize| (side.max(step) + step / 2) / step * step;
-            let reason =
-                format!("{height}x{width} is not a multiple of {step}; use for example {}x{}", near(height), near(width));
+            let reason = format!(
+                "{height}x{width} is not a multiple of {step}; use for example {}x{}",
+                near(height),
+                near(width)
+            );
             return Err(Error::request("size", reason));
         }
         self.vae.check_clip(frames).map_err(|error| Error::request("frames", error.to_string()))?;
@@ -163,7 +166,10 @@ impl ModelDir {
     fn check(&self) -> Result<()> {
         let latents = self.vae.latent_channels;
         let checks = [
-            (self.transformer.in_channels == 3 * latents, "transformer in_channels must be 3 times vae latent_channels"),
+            (
+                self.transformer.in_channels == 3 * latents,
+                "transformer in_channels must be 3 times vae latent_channels",
+            ),
             (self.transformer.out_channels == latents, "transformer out_channels must be vae latent_channels"),
             (self.guider.latent_channels == latents, "pose_guider latent_channels must be those of the vae"),
             (

@@ -54,7 +54,8 @@ pub fn inspect(model: &ModelDir, precision: Precision, device: &Device) -> Resul
         component(model, SIGLIP, &model.siglip.init(device)?),
         component(model, TRANSFORMER, &model.transformer.init(device)?),
     ];
-    let plan = Plan::new(model, &PlanRequest { size: model.native_size(), precision, ..PlanRequest::default() }, device)?;
+    let plan =
+        Plan::new(model, &PlanRequest { size: model.native_size(), precision, ..PlanRequest::default() }, device)?;
     Ok(Inspection { native_size: model.native_size(), components, plan })
 }
 

@@ -42,7 +42,11 @@ impl Reporter {
         let _ = ctrlc::set_handler(handler);
         let callback = Box::new(move |event: Event| {
             let mut state = state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if json { state.print(event) } else { state.draw(event) }
+            if json {
+                state.print(event)
+            } else {
+                state.draw(event)
+            }
             if STOP.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         Self { json, state, callback }
@@ -78,7 +82,10 @@ impl Reporter {
 
     pub fn error(&self, error: &Error) {
         if self.json {
-            println!("{}", json!({ "event": "error", "message": error.to_string(), "cancelled": error.is_cancelled() }));
+            println!(
+                "{}",
+                json!({ "event": "error", "message": error.to_string(), "cancelled": error.is_cancelled() })
+            );
         }
         eprintln!("error: {error}");
     }

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use skyreels::animate::RATE;
 use skyreels::core::media::read_picture;
-use skyreels::core::{Device, Error as CoreError, Frame, Limits, Progress};
-use skyreels::landmarks::{FaceLandmarker, FacePick, LandmarkerOptions, Motion, synthetic};
-use skyreels::{Error, Portrait, track};
+use skyreels::core::{Device, Error as CoreError, Frame, Limits};
+use skyreels::landmarks::{CropBox, FaceLandmarker, LandmarkerOptions, Motion, PortraitFace, synthetic};
+use skyreels::{Error, Portrait, Tracking, track};
 
 use super::args::FaceSource;
 use super::{Reporter, Result};
@@ -43,8 +43,11 @@ pub fn tracker(source: &FaceSource, what: &str, device: &Device) -> Result<FaceL
 pub fn portrait(name: &str, size: [u32; 2], source: &FaceSource, device: &Device) -> Result<Portrait> {
     if let Some(seed) = name.strip_prefix(DRAWN) {
         let seed = seed.parse().map_err(|_| request("portrait", format!("`{seed}` is not a seed")))?;
-        let drawn = synthetic::portrait(size[0], size[1], seed)?;
-        return Portrait::new(drawn.picture, drawn.crop, drawn.face);
+        let (picture, face) = synthetic::portrait(size[0], size[1], seed)?;
+        let face = PortraitFace::new(&face, size)?;
+        // Its face is known in the whole picture, so there is no need for a closer look.
+        let whole = CropBox { x: 0, y: 0, width: size[0], height: size[1] };
+        return Portrait::new(picture, whole, face);
     }
     let picture = read_picture(name, &Limits::default())?;
     let tracker = tracker(source, "finding the face of a picture", device)?;
@@ -61,14 +64,18 @@ pub fn performance(
     reporter: &Reporter,
 ) -> Result<Performance> {
     if is_motion_file(path)? {
-        return Ok(Performance { motion: Motion::load(path, &Limits::default())?, frames: Vec::new(), is_video: false });
+        return Ok(Performance {
+            motion: Motion::open(path, &Limits::default())?,
+            frames: Vec::new(),
+            is_video: false,
+        });
     }
     // A file that is no video should say so before a model is asked for.
     skyreels::core::media::VideoReader::open(path, &Limits::default())?;
     let tracker = tracker(source, "finding the faces of a video", device)?;
-    let pick: FacePick = source.face;
-    let progress: Progress = reporter.progress();
-    let driving = track(path, RATE, limit, &tracker, pick, keep_frames, &Limits::default(), progress)?;
+    let pick = source.face;
+    let tracking = Tracking { rate: RATE, limit, pick, keep_frames };
+    let driving = track(path, &tracker, &tracking, &Limits::default(), reporter.progress())?;
     let counts = driving.gathered.counts;
     if counts.held + counts.interpolated > 0 {
         reporter.note(&format!(
