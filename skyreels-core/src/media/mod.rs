@@ -4,6 +4,8 @@ mod audio;
 mod clip;
 mod codec;
 mod encode;
+#[cfg(feature = "ffmpeg")]
+mod ffmpeg;
 mod fit;
 mod fragments;
 mod h264;

@@ -412,3 +412,24 @@ fn edit_box(edits: &[Edit]) -> EdtsBox {
         .collect();
     EdtsBox { elst_box: Some(ElstBox { entries }), unknown_boxes: Vec::new() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Limits;
+    use crate::media::VideoReader;
+
+    #[test]
+    fn a_file_without_frames_is_refused_by_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("none.mp4");
+        let output = OutputFile::create(&path).unwrap();
+        let muxer = Muxer::new(output, &path, (32, 32), FrameRate::NATIVE, Colour::default()).unwrap();
+        // The parameter sets of a 96x64 picture; there is no picture to contradict them.
+        let sps = vec![0x67, 100, 0, 30, 0xac, 0xd9, 0x41, 0x82, 0x19];
+        muxer.finish(&CodecParameters::Avc { sps, pps: vec![0x68, 0xee, 0x3c, 0x80] }, None, 0.0).unwrap();
+        let error = VideoReader::open(&path, &Limits::default()).unwrap_err();
+        let message = error.to_string();
+        assert!(matches!(error, Error::Malformed { .. }) && message.contains("none.mp4"), "{message}");
+    }
+}
