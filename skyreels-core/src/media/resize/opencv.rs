@@ -196,7 +196,7 @@ mod area {
     use super::*;
 
     pub(super) fn shrink(image: &Frame, width: u32, height: u32) -> Vec<u8> {
-        if image.width() % width == 0 && image.height() % height == 0 {
+        if image.width().is_multiple_of(width) && image.height().is_multiple_of(height) {
             return blocks(image, width, height);
         }
         fractions(image, width, height)
