@@ -2,21 +2,17 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
-use std::num::{NonZeroU16, NonZeroU32};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use shiguredo_mp4::boxes::{
-    Avc1Box, AvccBox, Brand, Co64Box, DinfBox, EdtsBox, ElstBox, ElstEntry, FtypBox, HdlrBox, MdhdBox, MdiaBox,
-    MediaHeader, MinfBox, MoovBox, MvhdBox, SampleEntry, SmhdBox, StblBox, StscBox, StscEntry, StsdBox, StssBox,
-    StszBox, SttsBox, TkhdBox, TrakBox, UnknownBox, VisualSampleEntryFields, VmhdBox,
-};
-use shiguredo_mp4::{BoxSize, BoxType, Either, Encode, FixedPointNumber, LanguageCode, Mp4FileTime, Uint};
+use shiguredo_mp4::boxes::{MoovBox, MvhdBox, SttsBox};
+use shiguredo_mp4::{Encode, Mp4FileTime};
 
 use super::FrameRate;
 use super::audio::AudioPlan;
 use super::codec::{CodecParameters, Packet};
-use super::mp4::{Edit, Movie, Track};
-use super::sps::{PRIMARIES_BT709, TRANSFER_BT709};
+use super::mp4::{Movie, Track};
+use super::track_boxes::{self, NewTrack};
 use super::yuv::Colour;
 use crate::output::OutputFile;
 use crate::{Error, Result};
@@ -25,7 +21,8 @@ use crate::{Error, Result};
 const MIN_TIMESCALE: u32 = 10_000;
 /// Bytes of an `mdat` header with a 64-bit size.
 const MDAT_HEADER: u64 = 16;
-const VIDEO_TRACK: u32 = 1;
+/// Numbers of the tracks that we write.
+pub(super) const VIDEO_TRACK: u32 = 1;
 const AUDIO_TRACK: u32 = 2;
 
 /// Clock of the video track: whole ticks per frame.
@@ -114,7 +111,7 @@ impl Muxer {
         let layout = Layout::new(&self, audio.as_ref().map(|(_, track, plan)| (track, plan)));
         let sound = audio.as_ref().map(|(_, track, plan)| (track, plan));
         let refuse = |e: shiguredo_mp4::Error| Error::invalid("video", format!("its tables cannot be written: {e}"));
-        let ftyp = file_type().encode_to_vec().map_err(refuse)?;
+        let ftyp = track_boxes::file_type().encode_to_vec().map_err(refuse)?;
         // The size of the tables does not depend on the offsets in them.
         let tables = self.tables(parameters, sound, &layout, 0).encode_to_vec().map_err(refuse)?;
         let data_start = ftyp.len() as u64 + tables.len() as u64 + MDAT_HEADER;
@@ -166,7 +163,7 @@ impl Muxer {
             timescale,
             duration,
             shown: duration,
-            entry: self.sample_entry(parameters),
+            entry: track_boxes::video_entry(parameters, self.size, self.colour),
             deltas: SttsBox::from_sample_deltas(deltas).unwrap_or(SttsBox { entries: Vec::new() }),
             sizes: self.sizes.clone(),
             key_frames: Some(key_frames.filter_map(|(number, _)| NonZeroU32::new(number)).collect()),
@@ -206,69 +203,21 @@ impl Muxer {
             unknown_boxes: Vec::new(),
         }
     }
-
-    fn sample_entry(&self, parameters: &CodecParameters) -> SampleEntry {
-        let CodecParameters::Avc { sps, pps } = parameters;
-        let [profile, compatibility, level] = sps.get(1..4).and_then(|b| b.try_into().ok()).unwrap_or([100, 0, 30]);
-        let high = !matches!(profile, 66 | 77 | 88);
-        let mut colr = b"nclx".to_vec();
-        for code in [PRIMARIES_BT709.into(), TRANSFER_BT709.into(), self.colour.matrix.code()] {
-            colr.extend_from_slice(&u16::to_be_bytes(code));
-        }
-        colr.push(if self.colour.full_range { 0x80 } else { 0 });
-        SampleEntry::Avc1(Avc1Box {
-            visual: VisualSampleEntryFields {
-                data_reference_index: NonZeroU16::MIN,
-                width: self.size.0,
-                height: self.size.1,
-                horizresolution: VisualSampleEntryFields::DEFAULT_HORIZRESOLUTION,
-                vertresolution: VisualSampleEntryFields::DEFAULT_VERTRESOLUTION,
-                frame_count: VisualSampleEntryFields::DEFAULT_FRAME_COUNT,
-                compressorname: VisualSampleEntryFields::NULL_COMPRESSORNAME,
-                depth: VisualSampleEntryFields::DEFAULT_DEPTH,
-            },
-            avcc_box: AvccBox {
-                avc_profile_indication: profile,
-                profile_compatibility: compatibility,
-                avc_level_indication: level,
-                length_size_minus_one: Uint::new(3),
-                sps_list: vec![sps.clone()],
-                pps_list: vec![pps.clone()],
-                chroma_format: high.then_some(Uint::new(1)),
-                bit_depth_luma_minus8: high.then_some(Uint::new(0)),
-                bit_depth_chroma_minus8: high.then_some(Uint::new(0)),
-                sps_ext_list: Vec::new(),
-            },
-            unknown_boxes: vec![UnknownBox {
-                box_type: BoxType::Normal(*b"colr"),
-                box_size: BoxSize::U32(8 + colr.len() as u32),
-                payload: colr,
-            }],
-        })
-    }
-}
-
-fn file_type() -> FtypBox {
-    FtypBox {
-        major_brand: Brand::ISOM,
-        minor_version: 512,
-        compatible_brands: vec![Brand::ISOM, Brand::ISO2, Brand::AVC1, Brand::MP41],
-    }
 }
 
 /// Samples that lie together in the file.
-struct Chunk {
-    track: u32,
+pub(super) struct Chunk {
+    pub track: u32,
     first: usize,
-    count: usize,
+    pub count: usize,
     /// From the beginning of the data.
-    offset: u64,
+    pub offset: u64,
     bytes: u64,
 }
 
 /// Where everything lies: about a second of video, then the sound that goes with it, and so on.
-struct Layout {
-    chunks: Vec<Chunk>,
+pub(super) struct Layout {
+    pub chunks: Vec<Chunk>,
     data_bytes: u64,
 }
 
@@ -307,108 +256,23 @@ impl Layout {
     }
 }
 
-/// A track to be written.
-struct NewTrack<'a> {
-    id: u32,
-    timescale: NonZeroU32,
-    /// In its own timescale.
-    duration: u64,
-    /// In the movie's timescale.
-    shown: u64,
-    entry: SampleEntry,
-    deltas: SttsBox,
-    sizes: Vec<u32>,
-    /// Numbers of the key frames; `None` where every sample is one.
-    key_frames: Option<Vec<NonZeroU32>>,
-    edits: &'a [Edit],
-    size: (u16, u16),
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Limits;
+    use crate::media::VideoReader;
 
-impl NewTrack<'_> {
-    fn boxed(self, layout: &Layout, data_start: u64) -> TrakBox {
-        let video = self.id == VIDEO_TRACK;
-        let chunks = || layout.chunks.iter().filter(|chunk| chunk.track == self.id);
-        let mut stsc = Vec::<StscEntry>::new();
-        for (number, chunk) in (1..).zip(chunks()) {
-            let count = chunk.count as u32;
-            if stsc.last().is_none_or(|last| last.sample_per_chunk != count) {
-                let first_chunk = NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-                stsc.push(StscEntry {
-                    first_chunk,
-                    sample_per_chunk: count,
-                    sample_description_index: NonZeroU32::MIN,
-                });
-            }
-        }
-        let side = |pixels: u16| FixedPointNumber::new(pixels.min(i16::MAX as u16) as i16, 0);
-        TrakBox {
-            tkhd_box: TkhdBox {
-                flag_track_enabled: true,
-                flag_track_in_movie: true,
-                flag_track_in_preview: false,
-                flag_track_size_is_aspect_ratio: false,
-                creation_time: Mp4FileTime::default(),
-                modification_time: Mp4FileTime::default(),
-                track_id: self.id,
-                duration: self.shown,
-                layer: TkhdBox::DEFAULT_LAYER,
-                alternate_group: if video { 0 } else { 1 },
-                volume: if video { TkhdBox::DEFAULT_VIDEO_VOLUME } else { TkhdBox::DEFAULT_AUDIO_VOLUME },
-                matrix: TkhdBox::DEFAULT_MATRIX,
-                width: side(self.size.0),
-                height: side(self.size.1),
-            },
-            edts_box: (!self.edits.is_empty()).then(|| edit_box(self.edits)),
-            mdia_box: MdiaBox {
-                mdhd_box: MdhdBox {
-                    creation_time: Mp4FileTime::default(),
-                    modification_time: Mp4FileTime::default(),
-                    timescale: self.timescale,
-                    duration: self.duration,
-                    language: LanguageCode::default(),
-                },
-                hdlr_box: HdlrBox {
-                    handler_type: if video { HdlrBox::HANDLER_TYPE_VIDE } else { HdlrBox::HANDLER_TYPE_SOUN },
-                    name: if video { b"video\0".to_vec() } else { b"sound\0".to_vec() },
-                },
-                minf_box: MinfBox {
-                    media_header: Some(if video {
-                        MediaHeader::Vmhd(VmhdBox::default())
-                    } else {
-                        MediaHeader::Smhd(SmhdBox::default())
-                    }),
-                    dinf_box: DinfBox::LOCAL_FILE,
-                    stbl_box: StblBox {
-                        stsd_box: StsdBox { entries: vec![self.entry] },
-                        stts_box: self.deltas,
-                        ctts_box: None,
-                        cslg_box: None,
-                        stsc_box: StscBox { entries: stsc },
-                        stsz_box: StszBox::Variable { entry_sizes: self.sizes },
-                        stco_or_co64_box: Either::B(Co64Box {
-                            chunk_offsets: chunks().map(|chunk| data_start + chunk.offset).collect(),
-                        }),
-                        stss_box: self.key_frames.map(|sample_numbers| StssBox { sample_numbers }),
-                        sdtp_box: None,
-                        unknown_boxes: Vec::new(),
-                    },
-                    unknown_boxes: Vec::new(),
-                },
-                unknown_boxes: Vec::new(),
-            },
-            unknown_boxes: Vec::new(),
-        }
+    #[test]
+    fn a_file_without_frames_is_refused_by_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("none.mp4");
+        let output = OutputFile::create(&path).unwrap();
+        let muxer = Muxer::new(output, &path, (32, 32), FrameRate::NATIVE, Colour::default()).unwrap();
+        // The parameter sets of a 96x64 picture; there is no picture to contradict them.
+        let sps = vec![0x67, 100, 0, 30, 0xac, 0xd9, 0x41, 0x82, 0x19];
+        muxer.finish(&CodecParameters::Avc { sps, pps: vec![0x68, 0xee, 0x3c, 0x80] }, None, 0.0).unwrap();
+        let error = VideoReader::open(&path, &Limits::default()).unwrap_err();
+        let message = error.to_string();
+        assert!(matches!(error, Error::Malformed { .. }) && message.contains("none.mp4"), "{message}");
     }
-}
-
-fn edit_box(edits: &[Edit]) -> EdtsBox {
-    let entries = edits
-        .iter()
-        .map(|edit| ElstEntry {
-            edit_duration: edit.duration,
-            media_time: edit.media_time.unwrap_or(-1),
-            media_rate: FixedPointNumber::new(1, 0),
-        })
-        .collect();
-    EdtsBox { elst_box: Some(ElstBox { entries }), unknown_boxes: Vec::new() }
 }

@@ -135,46 +135,56 @@ fn linear(image: &Frame, width: u32, height: u32, axis: &Axis) -> Vec<u8> {
 }
 
 /// Weights of the four neighbours at `fraction` between the middle two (`interpolateCubic`).
-fn cubic_weights(fraction: f32) -> [f64; 4] {
+fn cubic_weights(x: f64) -> [f64; 4] {
     const A: f64 = -0.75;
-    let x = f64::from(fraction);
     let w0 = ((A * (x + 1.0) - 5.0 * A) * (x + 1.0) + 8.0 * A) * (x + 1.0) - 4.0 * A;
     let w1 = ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0;
     let w2 = ((A + 2.0) * (1.0 - x) - (A + 3.0)) * (1.0 - x) * (1.0 - x) + 1.0;
     [w0, w1, w2, 1.0 - w0 - w1 - w2]
 }
 
-/// Unlike the linear path, cubic weights are not rounded to fixed point: the published builds of OpenCV
-/// interpolate in floating point and round once at the end.
+/// First of the middle two neighbours, and the fraction towards the next, in double precision.
+fn cubic_axis(position: u32, from: u32, to: u32) -> (i64, f64) {
+    let at = (f64::from(position) + 0.5) / (f64::from(to) / f64::from(from)) - 0.5;
+    (at.floor() as i64, at - at.floor())
+}
+
+/// Sum of products, rounded to single precision at each step as the published builds of OpenCV have it.
+fn weighted(values: [f32; 4], weights: &[f64; 4]) -> f32 {
+    let product = |tap: usize| (f64::from(values[tap]) * weights[tap]) as f32;
+    product(0) + product(1) + product(2) + product(3)
+}
+
+/// Unlike the linear path this one does not round weights to fixed point, only the result.
 fn cubic(image: &Frame, width: u32, height: u32) -> Vec<u8> {
     let last = i64::from(image.width()) - 1;
     let columns: Vec<([usize; 4], [f64; 4])> = (0..width)
         .map(|x| {
-            let (first, fraction) = axis_linear(x, image.width(), width);
+            let (first, fraction) = cubic_axis(x, image.width(), width);
             let taps = std::array::from_fn(|tap| (first - 1 + tap as i64).clamp(0, last) as usize * 3);
             (taps, cubic_weights(fraction))
         })
         .collect();
     let stride = image.width() as usize * 3;
     let source = image.as_raw();
-    let blend_row = |row: i64| -> Vec<f64> {
+    let blend_row = |row: i64| -> Vec<f32> {
         let row = row.clamp(0, i64::from(image.height()) - 1) as usize;
         let row = &source[row * stride..][..stride];
         let mut out = Vec::with_capacity(columns.len() * 3);
         for (taps, weights) in &columns {
             for channel in 0..3 {
-                out.push((0..4).map(|tap| f64::from(row[taps[tap] + channel]) * weights[tap]).sum());
+                out.push(weighted(taps.map(|tap| f32::from(row[tap + channel])), weights));
             }
         }
         out
     };
     let mut out = vec![0; width as usize * 3 * height as usize];
     out.par_chunks_exact_mut(width as usize * 3).enumerate().for_each(|(y, out)| {
-        let (first, fraction) = axis_linear(y as u32, image.height(), height);
+        let (first, fraction) = cubic_axis(y as u32, image.height(), height);
         let weights = cubic_weights(fraction);
-        let rows: [Vec<f64>; 4] = std::array::from_fn(|tap| blend_row(first - 1 + tap as i64));
+        let rows: [Vec<f32>; 4] = std::array::from_fn(|tap| blend_row(first - 1 + tap as i64));
         for (at, out) in out.iter_mut().enumerate() {
-            let sum: f64 = (0..4).map(|tap| rows[tap][at] * weights[tap]).sum();
+            let sum = weighted(std::array::from_fn(|tap| rows[tap][at]), &weights);
             *out = sum.round_ties_even().clamp(0.0, 255.0) as u8;
         }
     });
@@ -186,7 +196,7 @@ mod area {
     use super::*;
 
     pub(super) fn shrink(image: &Frame, width: u32, height: u32) -> Vec<u8> {
-        if image.width() % width == 0 && image.height() % height == 0 {
+        if image.width().is_multiple_of(width) && image.height().is_multiple_of(height) {
             return blocks(image, width, height);
         }
         fractions(image, width, height)
