@@ -176,15 +176,24 @@ pub fn pupils(driver: &[[f64; 2]], target: &[[f64; 2]]) -> Result<[Option<[f64; 
     Ok([eye(&RIGHT_EYE, [33, 133], RIGHT_IRIS), eye(&LEFT_EYE, [362, 263], LEFT_IRIS)])
 }
 
+/// Place of a point in an eye: along and across the line between its corners, from the middle, in half eye widths.
+///
+/// `None` when the corners coincide.
+pub fn eye_relative([from, to]: [[f64; 2]; 2], point: [f64; 2]) -> Option<[f64; 2]> {
+    let axis = [to[0] - from[0], to[1] - from[1]];
+    let squared = axis[0] * axis[0] + axis[1] * axis[1];
+    let offset = [0, 1].map(|k| point[k] - (from[k] + to[k]) / 2.0);
+    let along = 2.0 * (offset[0] * axis[0] + offset[1] * axis[1]) / squared;
+    let across = 2.0 * (offset[1] * axis[0] - offset[0] * axis[1]) / squared;
+    (along.is_finite() && across.is_finite()).then_some([along, across])
+}
+
 /// Carries a point by the similarity that takes one pair of corners to another.
 fn between_corners(from: [[f64; 2]; 2], to: [[f64; 2]; 2], point: [f64; 2]) -> Option<[f64; 2]> {
-    let axis = |[a, b]: [[f64; 2]; 2]| [b[0] - a[0], b[1] - a[1]];
-    let (u, v) = (axis(from), axis(to));
-    let squared = u[0] * u[0] + u[1] * u[1];
-    let offset = [point[0] - from[0][0], point[1] - from[0][1]];
-    let along = (offset[0] * u[0] + offset[1] * u[1]) / squared;
-    let across = (offset[1] * u[0] - offset[0] * u[1]) / squared;
-    let carried = [to[0][0] + along * v[0] - across * v[1], to[0][1] + along * v[1] + across * v[0]];
+    let [along, across] = eye_relative(from, point)?;
+    let half = [0, 1].map(|k| (to[1][k] - to[0][k]) / 2.0);
+    let middle = [0, 1].map(|k| (to[0][k] + to[1][k]) / 2.0);
+    let carried = [middle[0] + along * half[0] - across * half[1], middle[1] + along * half[1] + across * half[0]];
     carried.iter().all(|v| v.is_finite()).then_some(carried)
 }
 

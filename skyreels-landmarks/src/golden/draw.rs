@@ -1,24 +1,46 @@
-//! Lines, circles, guide drawings and pupil maps.
+//! Lines, circles and guide drawings.
 
 use skyreels_core::Frame;
 use skyreels_core::golden::{Golden, Report, Tolerance, Values};
 
+use super::resize::bilinear;
+use super::{affine, render};
 use crate::draw::{self, Border};
-use crate::{Error, Result};
+use crate::{Error, LANDMARKS, Result};
+
+/// The original's points of FLAME's mesh: the mesh index of each of its 105 entries.
+#[rustfmt::skip]
+pub(super) const LISTED: [usize; 105] = [
+    276, 282, 283, 285, 293, 295, 296, 300, 334, 336, 46, 52, 53, 55, 63, 65, 66, 70, 105, 107, 249, 263, 362, 373,
+    374, 380, 381, 382, 384, 385, 386, 387, 388, 390, 398, 466, 7, 33, 133, 144, 145, 153, 154, 155, 157, 158, 159,
+    160, 161, 163, 173, 246, 168, 6, 197, 195, 5, 4, 129, 98, 97, 2, 326, 327, 358, 0, 13, 14, 17, 37, 39, 40, 61, 78,
+    80, 81, 82, 84, 87, 88, 91, 95, 146, 178, 181, 185, 191, 267, 269, 270, 291, 308, 310, 311, 312, 314, 317, 318,
+    321, 324, 375, 402, 405, 409, 415,
+];
+/// Side of the canvas on which one of the original's drawings is made before it is resized.
+const BIG_CANVAS: [u32; 2] = [512, 512];
 
 /// Runs every case whose inputs are there.
 pub(super) fn run(file: &Golden) -> Result<Report> {
     let mut report = Report::new(file);
+    if file.has_input("vertices") {
+        render::run(file, &mut report)?;
+    }
     for name in file.outputs() {
         if let Some(frame) = drawing(file, &name)? {
-            let shape = [frame.height() as usize, frame.width() as usize, 3];
-            let pixels: Vec<f64> = frame.as_raw().iter().map(|v| f64::from(*v)).collect();
-            report.compare_values(file, &name, &shape, &pixels, Tolerance::Exact)?;
+            compare(file, &name, &frame, &mut report)?;
         } else if let Some(case) = name.strip_prefix("affine_").filter(|case| !case.ends_with("_inliers")) {
-            affine(file, case, &mut report)?;
+            affine::run(file, case, &mut report)?;
         }
     }
     Ok(report.finish(file))
+}
+
+/// Compares a drawing with the original's, pixel by pixel.
+pub(super) fn compare(file: &Golden, name: &str, frame: &Frame, report: &mut Report) -> Result<()> {
+    let shape = [frame.height() as usize, frame.width() as usize, 3];
+    let pixels: Vec<f64> = frame.as_raw().iter().map(|v| f64::from(*v)).collect();
+    Ok(report.compare_values(file, name, &shape, &pixels, Tolerance::Exact)?)
 }
 
 /// The picture behind an answer; `None` when the answer is no picture that is known here.
@@ -32,38 +54,83 @@ fn drawing(file: &Golden, name: &str) -> Result<Option<Frame>> {
     if name == "circles" {
         return circles(file, size).map(Some);
     }
-    let Some(case) = name.strip_prefix("image_") else { return Ok(None) };
-    if file.has_input(&format!("pupils_{case}")) {
-        let [right, left] = points(&file.input(&format!("pupils_{case}"))?)[..] else {
-            return Err(Error::invalid("golden file", format!("pupils_{case} must be two points")));
-        };
-        let face = mesh(file, &points(&file.input(&format!("points_{case}"))?))?;
-        return draw::guide3d(&face, [Some(right), Some(left)], size, Border::Original).map(Some);
+    if let Some(case) = name.strip_prefix("image_").filter(|case| file.has_input(&format!("points_{case}"))) {
+        return guide(file, case, size).map(Some);
     }
-    if file.has_input(&format!("points_{case}")) {
-        let landmarks: Vec<_> =
-            points(&file.input(&format!("points_{case}"))?).iter().map(|p| p.map(|v| v as f32)).collect();
-        return draw::guide2d(&landmarks, size, Border::Original).map(Some);
+    match whole_face(file, name)? {
+        Some((kind, from, face)) => other_drawing(kind, from, &face, size),
+        None => Ok(None),
     }
-    Ok(None)
+}
+
+/// A frame of the guide clip: 3-D where the pupils are given, 2-D else.
+fn guide(file: &Golden, case: &str, size: [u32; 2]) -> Result<Frame> {
+    let given = points(&file.input(&format!("points_{case}"))?);
+    if !file.has_input(&format!("pupils_{case}")) {
+        return draw::guide2d(&single(&given), size, Border::Original);
+    }
+    let [right, left] = points(&file.input(&format!("pupils_{case}"))?)[..] else {
+        return Err(Error::invalid("golden file", format!("pupils_{case} must be two points")));
+    };
+    draw::guide3d(&from_listed(&given), [Some(right), Some(left)], size, Border::Original)
+}
+
+/// Name of a drawing, size of the picture its points belong to, and the points in pixels.
+type Request<'a> = (&'a str, [u32; 2], Vec<[f64; 2]>);
+
+/// What an answer named `KIND_WxH...` asks for; its points are numbered in the order of the sizes.
+fn whole_face<'a>(file: &Golden, name: &'a str) -> Result<Option<Request<'a>>> {
+    let Some((kind, size)) = kind_and_size(name) else { return Ok(None) };
+    let outputs = file.outputs();
+    let mut sizes: Vec<[u32; 2]> = outputs.iter().filter_map(|other| Some(kind_and_size(other)?.1)).collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let place = sizes.iter().position(|other| *other == size).map(|place| format!("points_{place}"));
+    match place.filter(|input| file.has_input(input)) {
+        Some(input) => Ok(Some((kind, size, points(&file.input(&input)?)))),
+        None => Ok(None),
+    }
+}
+
+/// Splits `KIND_WxH` and `KIND_WxH_to_...`.
+fn kind_and_size(name: &str) -> Option<(&str, [u32; 2])> {
+    let head = name.split_once("_to_").map_or(name, |(head, _)| head);
+    let (kind, size) = head.rsplit_once('_')?;
+    let (width, height) = size.split_once('x')?;
+    Some((kind, [width.parse().ok()?, height.parse().ok()?]))
+}
+
+/// One of the original's drawings that the guide clip does not use.
+fn other_drawing(kind: &str, from: [u32; 2], face: &[[f64; 2]], size: [u32; 2]) -> Result<Option<Frame>> {
+    let relative: Vec<[f32; 2]> =
+        face.iter().map(|point| [0, 1].map(|axis| (point[axis] / f64::from(from[axis])) as f32)).collect();
+    Ok(Some(match kind {
+        "draw_landmarks" => bilinear(&draw::whole_face2d(&relative, BIG_CANVAS, Border::Original)?, size),
+        "v2" | "v3" => draw::whole_face2d(&relative, size, Border::Original)?,
+        "mask" => draw::face_mask(&single(face), size)?,
+        "three_d" => draw::contours3d(face, size)?,
+        _ => return Ok(None),
+    }))
 }
 
 /// x and y of each row.
-fn points(values: &Values) -> Vec<[f64; 2]> {
+pub(super) fn points(values: &Values) -> Vec<[f64; 2]> {
     let width = values.shape.last().copied().unwrap_or(1).max(1);
     values.data.chunks(width).filter_map(|row| Some([*row.first()?, *row.get(1)?])).collect()
 }
 
-/// Points of the original's 105-point list, put in their places of the mesh.
-fn mesh(file: &Golden, listed: &[[f64; 2]]) -> Result<Vec<[f64; 2]>> {
-    let places = file.input("index_mapping")?;
-    let mut face = vec![[f64::NAN; 2]; crate::LANDMARKS];
-    for (place, point) in places.data.iter().zip(listed) {
-        if let Some(slot) = face.get_mut(*place as usize) {
-            *slot = *point;
-        }
+/// Points in single precision.
+pub(super) fn single(points: &[[f64; 2]]) -> Vec<[f32; 2]> {
+    points.iter().map(|point| point.map(|v| v as f32)).collect()
+}
+
+/// Points of the original's list, put in their places of the mesh; the others are nowhere.
+pub(super) fn from_listed(listed: &[[f64; 2]]) -> Vec<[f64; 2]> {
+    let mut face = vec![[f64::NAN; 2]; LANDMARKS];
+    for (place, point) in LISTED.into_iter().zip(listed) {
+        face[place] = *point;
     }
-    Ok(face)
+    face
 }
 
 fn segments(file: &Golden, name: &str, size: [u32; 2]) -> Result<Frame> {
@@ -86,19 +153,3 @@ fn circles(file: &Golden, size: [u32; 2]) -> Result<Frame> {
     }
     Ok(canvas)
 }
-
-/// A pupil map and the points that support it; OpenCV's last refinement leaves 1e-7 of freedom.
-fn affine(file: &Golden, case: &str, report: &mut Report) -> Result<()> {
-    let side = |end: &str| -> Result<Vec<[f32; 2]>> {
-        let values = file.input(&format!("affine_{case}_{end}"))?;
-        Ok(points(&values).iter().map(|p| p.map(|v| v as f32)).collect())
-    };
-    let Some((map, inliers)) = draw::estimate_affine(&side("src")?, &side("dst")?) else { return Ok(()) };
-    let support: Vec<f64> = inliers.iter().map(|inlier| f64::from(u8::from(*inlier))).collect();
-    let name = format!("affine_{case}");
-    report.compare_values(file, &name, &[2, 3], map.as_flattened(), Tolerance::Relative(AFFINE_TOLERANCE))?;
-    report.compare_values(file, &format!("{name}_inliers"), &[support.len()], &support, Tolerance::Exact)?;
-    Ok(())
-}
-
-const AFFINE_TOLERANCE: f64 = 1e-7;

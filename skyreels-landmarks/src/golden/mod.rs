@@ -1,6 +1,9 @@
 //! Golden files of this crate: the original's drawings, pixel by pixel.
 
+mod affine;
 mod draw;
+mod render;
+mod resize;
 
 use skyreels_core::Device;
 use skyreels_core::golden::{Golden, Report};

@@ -2,6 +2,7 @@
 
 pub(crate) mod camera;
 mod mesh;
+pub(crate) mod orthographic;
 mod portrait;
 
 pub use mesh::{Anchor, MeshRetargeter, Scale};
