@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 pub mod device;
+pub mod diffusion;
 mod error;
 pub mod golden;
 mod limits;
@@ -13,6 +14,7 @@ mod precision;
 mod progress;
 
 pub use burn::tensor::Device;
+pub use device::open as open_device;
 pub use error::{Error, Result};
 pub use limits::Limits;
 pub use precision::Precision;

@@ -7,6 +7,8 @@
 
 mod file;
 mod report;
+mod scheduler;
 
 pub use file::{Golden, Values};
 pub use report::{Expected, Report, Row, Tolerance};
+pub use scheduler::run as run_scheduler;

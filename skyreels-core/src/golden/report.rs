@@ -149,8 +149,7 @@ fn row(name: &str, shape: &[usize], ours: &[f64], expected: &Expected, tolerance
     row.max_abs = differences().fold(0.0, |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) });
     let scale = norm(&mut truth.data.iter().copied());
     row.rel_l2 = norm(&mut differences()) / if scale > 0.0 { scale } else { 1.0 };
-    // Written so that a NaN fails.
-    if !(row.rel_l2 <= limit) {
+    if row.rel_l2.is_nan() || row.rel_l2 > limit {
         let wrong = differences().filter(|difference| *difference != 0.0).count();
         row.failure = Some(match tolerance {
             Tolerance::Exact => format!("{wrong} elements differ"),
