@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod activation;
 pub mod attention;
 mod error;
 pub mod golden;
+mod host;
 pub mod siglip;
 mod trace;
 pub mod transformer;

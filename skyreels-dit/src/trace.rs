@@ -20,6 +20,11 @@ impl Trace {
         Self { tensors: Some(Vec::new()), prefix: String::new() }
     }
 
+    /// True when this trace records.
+    pub fn is_on(&self) -> bool {
+        self.tensors.is_some()
+    }
+
     /// The recorded tensors in the order of the computation.
     pub fn tensors(&self) -> &[(String, TensorData)] {
         self.tensors.as_deref().unwrap_or_default()
@@ -27,7 +32,7 @@ impl Trace {
 
     /// Puts `prefix` in front of the following names.
     pub(crate) fn set_prefix(&mut self, prefix: impl FnOnce() -> String) {
-        if self.tensors.is_some() {
+        if self.is_on() {
             self.prefix = prefix();
         }
     }

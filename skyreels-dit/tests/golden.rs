@@ -23,38 +23,71 @@ fn files(directory: &str) -> Vec<PathBuf> {
     files
 }
 
+/// Files that are not committed.
+fn other_files() -> Vec<PathBuf> {
+    let committed = |path: &PathBuf| Path::new(COMMITTED).join(path.file_name().unwrap()).exists();
+    files(SHARED).into_iter().filter(|path| !committed(path)).collect()
+}
+
 fn is_ours(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "json")
         && Golden::open(path).is_ok_and(|file| golden::KINDS.contains(&file.kind()))
 }
 
-fn run_all(directory: &str, device: &Device) -> usize {
-    let files = files(directory);
-    for path in &files {
+fn run_all(files: &[PathBuf], device: &Device) {
+    for path in files {
         let file = Golden::open(path).unwrap();
         let report = golden::run(&file, device).unwrap();
         println!("{report}");
         assert!(report.passed(), "{report}");
     }
-    files.len()
+}
+
+#[test]
+fn an_answer_of_every_network_is_committed() {
+    let kinds: Vec<String> =
+        files(COMMITTED).iter().map(|path| Golden::open(path).unwrap().kind().to_string()).collect();
+    assert!(golden::KINDS.iter().all(|kind| kinds.iter().any(|found| found == kind)), "{kinds:?}");
 }
 
 #[test]
 fn committed_answers_are_met_on_flex() {
-    assert!(run_all(COMMITTED, &Device::flex()) >= 3);
+    run_all(&files(COMMITTED), &Device::flex());
 }
 
 #[test]
 fn committed_answers_are_met_on_ndarray() {
-    assert!(run_all(COMMITTED, &Device::ndarray()) >= 3);
+    run_all(&files(COMMITTED), &Device::ndarray());
 }
 
 #[test]
-fn every_answer_is_met_on_flex() {
-    run_all(SHARED, &Device::flex());
+fn all_other_answers_are_met_on_flex() {
+    run_all(&other_files(), &Device::flex());
 }
 
 #[test]
-fn every_answer_is_met_on_ndarray() {
-    run_all(SHARED, &Device::ndarray());
+fn all_other_answers_are_met_on_ndarray() {
+    run_all(&other_files(), &Device::ndarray());
+}
+
+#[test]
+fn a_file_of_another_kind_is_refused_by_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.json");
+    let text = std::fs::read_to_string(format!("{COMMITTED}/siglip.json")).unwrap();
+    std::fs::write(&path, text.replace("\"kind\": \"siglip\"", "\"kind\": \"opera\"")).unwrap();
+    std::fs::copy(format!("{COMMITTED}/siglip.safetensors"), path.with_extension("safetensors")).unwrap();
+    let error = golden::run(&Golden::open(&path).unwrap(), &Device::flex()).unwrap_err();
+    assert!(error.to_string().contains("`opera`"), "{error}");
+}
+
+#[test]
+fn a_wrong_epsilon_fails_the_comparison() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.json");
+    let text = std::fs::read_to_string(format!("{COMMITTED}/dit_eps.json")).unwrap();
+    std::fs::write(&path, text.replace("\"norm_eps\": 1e-05", "\"norm_eps\": 1e-06")).unwrap();
+    std::fs::copy(format!("{COMMITTED}/dit_eps.safetensors"), path.with_extension("safetensors")).unwrap();
+    let report = golden::run(&Golden::open(&path).unwrap(), &Device::flex()).unwrap();
+    assert!(!report.passed());
 }

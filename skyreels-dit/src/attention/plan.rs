@@ -2,17 +2,19 @@
 
 use burn::tensor::{DType, Device};
 
+use crate::host;
+
 /// Scores that any path may hold at a time, all temporary copies together.
 pub const MAX_SCORE_BYTES: u64 = 2_000_000_000;
 /// The same where caches are small and every pass over the scores comes from memory.
 const HOST_SCORE_BYTES: u64 = 64_000_000;
 /// Fewer queries than this leave matrix products without work to share.
-const MIN_QUERIES: u64 = 32;
-/// Copies of a chunk's scores alive at a time on the composed path: product, its softmax and one
-/// conversion between types.
-const COMPOSED_COPIES: u64 = 3;
-/// Bytes of a score: softmax is f32.
-const SCORE_BYTES: u64 = 4;
+const MIN_QUERIES: usize = 32;
+/// Bytes of a score on the composed path: product, its softmax and one conversion between types,
+/// all f32.
+const COMPOSED_BYTES: u64 = 12;
+/// Copies of the scores that a backend makes which falls back from its fused kernel.
+const FALLBACK_COPIES: u64 = 2;
 /// The CUDA kernel is fused only for a multiple of this many queries and falls back, without a
 /// word, to the whole score matrix for any other (cubek-attention: 16 rows times up to 8 planes).
 const FUSED_QUERIES: usize = 128;
@@ -55,7 +57,7 @@ impl Engine {
     pub fn of(device: &Device) -> Self {
         let name = format!("{device:?}");
         let is = |part: &str| name.contains(part);
-        if is("Flex") || is("NdArray") {
+        if host::in_memory(device) {
             Self::Host
         } else if is("LibTorch") {
             Self::Torch
@@ -96,47 +98,57 @@ impl AttentionPlan {
         match engine {
             // Burn differentiates its kernels by composing them with the whole score matrix.
             _ if tracked => shape.composed(engine),
-            Engine::Host => Self::Tiled,
-            Engine::Torch => Self::Fused { queries: shape.rows(MAX_SCORE_BYTES, COMPOSED_COPIES), multiple: 1 },
+            Engine::Host if host::fast() => Self::Tiled,
+            Engine::Torch => Self::Fused { queries: shape.rows(MAX_SCORE_BYTES, fallback_bytes(dtype)), multiple: 1 },
             // The kernel computes in f16 whatever it is given: not for those who ask for f32.
             Engine::Cube if half && shape.head_dim.is_multiple_of(FUSED_HEAD_DIM) => {
-                let rows = shape.rows(MAX_SCORE_BYTES, COMPOSED_COPIES) / FUSED_QUERIES * FUSED_QUERIES;
+                let rows = shape.rows(MAX_SCORE_BYTES, fallback_bytes(dtype)) / FUSED_QUERIES * FUSED_QUERIES;
                 if rows == 0 {
                     return shape.composed(engine);
                 }
                 Self::Fused { queries: rows, multiple: FUSED_QUERIES }
             }
-            Engine::Cube | Engine::Other => shape.composed(engine),
+            Engine::Host | Engine::Cube | Engine::Other => shape.composed(engine),
         }
     }
 
-    /// Bytes of scores that this plan holds at most, if the backend keeps nothing in caches.
-    pub fn score_bytes(&self, shape: AttentionShape) -> u64 {
+    /// Bytes of scores that this plan holds at most, for inputs of type `dtype`: none in tiles, and
+    /// on fused paths only if the backend falls back.
+    pub fn score_bytes(&self, shape: AttentionShape, dtype: DType) -> u64 {
         match self {
             Self::Tiled => 0,
             Self::Fused { queries, multiple } => {
-                shape.row_bytes(COMPOSED_COPIES) * (*queries).min(shape.queries.next_multiple_of(*multiple)) as u64
+                let rows = (*queries).min(shape.queries.next_multiple_of(*multiple));
+                shape.row_bytes(fallback_bytes(dtype)).saturating_mul(rows as u64)
             }
-            Self::Composed { queries } => shape.row_bytes(COMPOSED_COPIES) * (*queries).min(shape.queries) as u64,
+            Self::Composed { queries } => {
+                shape.row_bytes(COMPOSED_BYTES).saturating_mul((*queries).min(shape.queries) as u64)
+            }
         }
     }
 }
 
+/// Bytes of a score where a fused kernel falls back.
+fn fallback_bytes(dtype: DType) -> u64 {
+    FALLBACK_COPIES * dtype.size() as u64
+}
+
 impl AttentionShape {
-    fn row_bytes(&self, copies: u64) -> u64 {
+    /// Bytes of the scores of one query, in every head and batch entry.
+    fn row_bytes(&self, score_bytes: u64) -> u64 {
         let scores = (self.batch as u64).saturating_mul(self.heads as u64).saturating_mul(self.keys as u64);
-        scores.saturating_mul(SCORE_BYTES * copies).max(1)
+        scores.saturating_mul(score_bytes).max(1)
     }
 
     /// Queries whose scores fit into `budget`, at least one.
-    fn rows(&self, budget: u64, copies: u64) -> usize {
-        (budget / self.row_bytes(copies)).clamp(1, u64::from(u32::MAX)) as usize
+    fn rows(&self, budget: u64, score_bytes: u64) -> usize {
+        (budget / self.row_bytes(score_bytes)).clamp(1, u64::from(u32::MAX)) as usize
     }
 
     fn composed(&self, engine: Engine) -> AttentionPlan {
-        let most = self.rows(MAX_SCORE_BYTES, COMPOSED_COPIES);
+        let most = self.rows(MAX_SCORE_BYTES, COMPOSED_BYTES);
         let queries = match engine {
-            Engine::Host => self.rows(HOST_SCORE_BYTES, COMPOSED_COPIES).max(MIN_QUERIES as usize).min(most),
+            Engine::Host => self.rows(HOST_SCORE_BYTES, COMPOSED_BYTES).max(MIN_QUERIES).min(most),
             _ => most,
         };
         AttentionPlan::Composed { queries }

@@ -3,9 +3,10 @@
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
-use skyreels_core::nn::{LayerNorm, gelu_tanh, linear};
+use skyreels_core::nn::{LayerNorm, linear};
 
 use super::config::SiglipConfig;
+use crate::activation::gelu_tanh;
 use crate::attention::attention;
 
 /// Attention of all patches on all patches.

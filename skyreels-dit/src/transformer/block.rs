@@ -3,11 +3,12 @@
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
-use skyreels_core::nn::{LayerNorm, gelu_tanh, linear};
+use skyreels_core::nn::{LayerNorm, linear};
 
 use super::config::TransformerConfig;
 use super::modulation::ModulatedNorm;
 use super::rotary::Rotary;
+use crate::activation::gelu_tanh;
 use crate::attention::attention;
 use crate::trace::Trace;
 

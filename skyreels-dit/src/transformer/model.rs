@@ -166,7 +166,9 @@ impl Transformer {
         let mut identity = identity;
         let mut video = self.patch_embed.video(latents)?;
         let [_, identity_tokens, _] = identity.dims();
-        trace.record("patch_embed", &Tensor::cat(vec![identity.clone(), video.clone()], 1));
+        if trace.is_on() {
+            trace.record("patch_embed", &Tensor::cat(vec![identity.clone(), video.clone()], 1));
+        }
 
         let rotary = rotary.after_identity_tokens(identity_tokens);
         for (number, block) in self.transformer_blocks.iter().enumerate() {

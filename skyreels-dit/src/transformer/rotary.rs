@@ -2,7 +2,7 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
-use crate::{Error, Result};
+use crate::{Error, Result, host};
 
 /// Base of the geometric frequencies.
 const THETA: f64 = 10_000.0;
@@ -98,6 +98,13 @@ impl Rotary {
     /// # Shapes
     /// `[batch, tokens, heads, head_dim]` in and out; `tokens` is that of the tables.
     pub fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+        if host::serves(&x.device()) {
+            return host::rotate(x, self.cos.clone(), self.sin.clone());
+        }
+        self.apply_composed(x)
+    }
+
+    fn apply_composed(&self, x: Tensor<4>) -> Tensor<4> {
         let dtype = x.dtype();
         let [batch, tokens, heads, head_dim] = x.dims();
         // Both entries of a pair are the same: one of them is enough.
@@ -142,4 +149,63 @@ fn axis(width: usize, positions: &[f32]) -> Vec<Vec<f64>> {
     let frequencies: Vec<f64> = (0..width / 2).map(|j| THETA.powf(-2.0 * j as f64 / width as f64)).collect();
     let angles = |at: &f32| frequencies.iter().flat_map(|f| [f64::from(*at) * f; 2]).collect();
     positions.iter().map(angles).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn values<const D: usize>(seed: u32, shape: [usize; D]) -> Tensor<D> {
+        let count: usize = shape.iter().product();
+        let value = |i: u32| (i.wrapping_add(seed).wrapping_mul(2_654_435_761) >> 8) as f32 / 8_388_608.0 - 1.0;
+        let data: Vec<f32> = (0..count as u32).map(value).collect();
+        Tensor::from_data(TensorData::new(data, shape), (&Device::flex(), DType::F32))
+    }
+
+    fn dot(a: &Tensor<4>, b: &Tensor<4>) -> f64 {
+        a.to_data().iter::<f64>().zip(b.to_data().iter::<f64>()).map(|(a, b)| a * b).sum()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        #[test]
+        fn a_rotation_keeps_lengths_and_sees_only_distances(
+            seed in any::<u32>(), head_dim in prop::sample::select(vec![16_usize, 32, 64]),
+            from in 0_usize..10, distance in 0_usize..10,
+        ) {
+            let tables = Rotary::new(head_dim, [20, 1, 1], &Device::flex()).unwrap();
+            let (query, key) = (values(seed, [1, 1, 2, head_dim]), values(seed ^ 77, [1, 1, 2, head_dim]));
+            let everywhere = |x: &Tensor<4>| tables.apply(x.clone().expand([1, 20, 2, head_dim]));
+            let (queries, keys) = (everywhere(&query), everywhere(&key));
+            let at = |x: &Tensor<4>, token: usize| x.clone().narrow(1, token, 1);
+            let length = dot(&query, &query);
+            prop_assert!((dot(&at(&queries, from), &at(&queries, from)) - length).abs() < 1e-5 * length);
+            let here = dot(&at(&queries, from), &at(&keys, from + distance));
+            let there = dot(&at(&queries, 0), &at(&keys, distance));
+            prop_assert!((here - there).abs() < 1e-4, "{here} {there}");
+        }
+
+        #[test]
+        fn one_pass_and_tensor_operations_rotate_alike(seed in any::<u32>(), batch in 1_usize..3, identity in 0_usize..5) {
+            let tables = Rotary::new(16, [2, 3, 4], &Device::flex()).unwrap();
+            let tables = if identity > 0 { tables.after_identity_tokens(identity) } else { tables };
+            let x: Tensor<4> = values(seed, [batch, 24 + identity, 3, 16]);
+            let (one_pass, composed) = (tables.apply(x.clone()), tables.apply_composed(x.clone()));
+            prop_assert!((one_pass.clone() - composed).abs().max().into_scalar::<f32>() < 1e-6);
+            if identity > 0 {
+                let still = |x: Tensor<4>| x.narrow(1, 0, identity).into_data();
+                still(one_pass).assert_eq(&still(x), true);
+            }
+        }
+    }
+
+    #[test]
+    fn tables_that_cannot_be_made_are_errors() {
+        for (head_dim, grid) in [(0, [1, 1, 1]), (24, [1, 1, 1]), (16, [0, 1, 1]), (16, [1, 1, 0])] {
+            assert!(Rotary::new(head_dim, grid, &Device::flex()).is_err());
+        }
+    }
 }

@@ -1,0 +1,185 @@
+//! What the transformer promises beyond the original's answers.
+
+use burn::tensor::{DType, Tensor, TensorData};
+use skyreels_core::checkpoint::fill;
+use skyreels_core::{Device, Precision};
+use skyreels_dit::transformer::{patchify, unpatchify};
+use skyreels_dit::{Error, IDENTITY_TOKENS, Rotary, Trace, Transformer, TransformerConfig};
+
+fn tiny() -> TransformerConfig {
+    TransformerConfig {
+        num_attention_heads: 2,
+        attention_head_dim: 16,
+        time_embed_dim: 12,
+        text_embed_dim: 20,
+        num_layers: 2,
+        sample_width: 8,
+        sample_height: 6,
+        sample_frames: 5,
+        use_learned_positional_embeddings: false,
+        pose_embed_width: Some(6),
+        ..TransformerConfig::a1_5b()
+    }
+}
+
+fn hash(i: usize, seed: usize) -> f32 {
+    let mut h = (i as u32).wrapping_add((seed as u32).wrapping_mul(0x9E37_79B9)).wrapping_mul(0x85EB_CA6B);
+    h = (h ^ (h >> 13)).wrapping_mul(0xC2B2_AE35);
+    (h ^ (h >> 16)) as f32 / 2_147_483_648.0 - 1.0
+}
+
+fn filled(config: &TransformerConfig, precision: Precision, device: &Device) -> Transformer {
+    let mut seed = 0;
+    fill(config.init(device).unwrap(), precision, |_, shape| {
+        seed += 1;
+        let fan_in = shape[1..].iter().product::<usize>().max(1);
+        let scale = (3.0 / fan_in as f32).sqrt().min(1.0);
+        (0..shape.iter().product()).map(|i| hash(i, seed) * scale).collect()
+    })
+}
+
+fn input<const D: usize>(seed: usize, shape: [usize; D], device: &Device) -> Tensor<D> {
+    let values: Vec<f32> = (0..shape.iter().product()).map(|i| hash(i, 1000 + seed)).collect();
+    Tensor::from_data(TensorData::new(values, shape), (device, DType::F32))
+}
+
+fn relative_difference<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> f64 {
+    let norm = |x: Tensor<D>| x.into_data().iter::<f64>().map(|v| v * v).sum::<f64>().sqrt();
+    norm(a.cast(DType::F32) - b.clone().cast(DType::F32)) / norm(b)
+}
+
+#[test]
+fn both_halves_of_the_guidance_at_once_equal_one_after_the_other() {
+    let (device, config) = (Device::flex(), tiny());
+    let model = filled(&config, Precision::F32, &device);
+    let latents: Tensor<5> = input(1, [1, 2, 48, 6, 8], &device);
+    let face: Tensor<3> = input(2, [1, 7, 6], &device);
+    let rotary = config.rotary(2, 6, 8, &device).unwrap();
+    let both = model
+        .forward(
+            Tensor::cat(vec![latents.clone(), latents.clone()], 0),
+            Tensor::cat(vec![face.zeros_like(), face.clone()], 0),
+            &[500, 500],
+            &rotary,
+        )
+        .unwrap();
+    for (half, identity) in [face.zeros_like(), face].into_iter().enumerate() {
+        let alone = model.forward(latents.clone(), identity, &[500], &rotary).unwrap();
+        let difference = relative_difference(both.clone().narrow(0, half, 1), alone);
+        assert!(difference < 1e-6, "{difference:e}");
+    }
+}
+
+#[test]
+fn identity_tokens_may_be_embedded_once_for_all_steps() {
+    let (device, config) = (Device::flex(), tiny());
+    let model = filled(&config, Precision::F32, &device);
+    let latents: Tensor<5> = input(1, [1, 2, 48, 6, 8], &device);
+    let face: Tensor<3> = input(2, [1, 7, 6], &device);
+    let rotary = config.rotary(2, 6, 8, &device).unwrap();
+    let embedded = model.embed_identity(face.clone()).unwrap();
+    for timestep in [0, 999] {
+        let whole = model.forward(latents.clone(), face.clone(), &[timestep], &rotary).unwrap();
+        let split = model.denoise(latents.clone(), embedded.clone(), &[timestep], &rotary, &mut Trace::off()).unwrap();
+        whole.into_data().assert_eq(&split.into_data(), true);
+    }
+}
+
+#[test]
+fn half_precision_weights_stay_within_two_percent_of_f32() {
+    let (device, config) = (Device::flex(), tiny());
+    let latents: Tensor<5> = input(1, [1, 2, 48, 6, 8], &device);
+    let face: Tensor<3> = input(2, [1, 7, 6], &device);
+    let rotary = config.rotary(2, 6, 8, &device).unwrap();
+    let run = |precision| {
+        let model = filled(&config, precision, &device);
+        model.forward(latents.clone(), face.clone(), &[500], &rotary).unwrap()
+    };
+    let exact = run(Precision::F32);
+    for precision in [Precision::BF16, Precision::F16] {
+        let half = run(precision);
+        assert_eq!(half.dtype(), DType::F32, "the result has the type of the latents");
+        let difference = relative_difference(half, exact.clone());
+        assert!(difference < 2e-2, "{precision}: {difference:e}");
+    }
+}
+
+#[test]
+fn another_number_of_frames_than_the_learned_positions_have_is_served() {
+    let device = Device::flex();
+    let config = TransformerConfig { use_learned_positional_embeddings: true, ..tiny() };
+    let model = config.init(&device).unwrap();
+    let face: Tensor<3> = input(2, [1, IDENTITY_TOKENS, 6], &device);
+    // The initial value of the learned positions is their fall-back: a clip of the trained length
+    // and the beginning of a longer one get the same positions.
+    let tokens = |frames: usize| {
+        let latents = Tensor::<5>::zeros([1, frames, 48, 6, 8], (&device, DType::F32));
+        let rotary = config.rotary(frames, 6, 8, &device).unwrap();
+        let mut trace = Trace::on();
+        let identity = model.embed_identity(face.clone()).unwrap();
+        model.denoise(latents, identity, &[10], &rotary, &mut trace).unwrap();
+        let (_, data) = trace.tensors().iter().find(|(name, _)| name == "patch_embed").unwrap().clone();
+        data.iter::<f32>().collect::<Vec<_>>()
+    };
+    let (trained, longer) = (tokens(2), tokens(3));
+    assert_eq!(trained[..], longer[..trained.len()]);
+    assert!(longer.len() > trained.len());
+}
+
+#[test]
+fn another_picture_size_than_the_learned_positions_have_is_refused() {
+    let device = Device::flex();
+    let config = TransformerConfig { use_learned_positional_embeddings: true, ..tiny() };
+    let model = config.init(&device).unwrap();
+    let latents = Tensor::<5>::zeros([1, 2, 48, 8, 8], (&device, DType::F32));
+    let face: Tensor<3> = input(2, [1, IDENTITY_TOKENS, 6], &device);
+    let rotary = config.rotary(2, 8, 8, &device).unwrap();
+    let error = model.forward(latents, face, &[1], &rotary).unwrap_err();
+    assert!(matches!(error, Error::PictureSize { found: [8, 8], expected: [6, 8] }), "{error}");
+}
+
+#[test]
+fn inputs_that_do_not_fit_are_errors_that_name_them() {
+    let (device, config) = (Device::flex(), tiny());
+    let model = filled(&config, Precision::F32, &device);
+    let rotary = config.rotary(2, 6, 8, &device).unwrap();
+    let refused = |latents: [usize; 5], identity: [usize; 3], timesteps: &[usize], rotary: &Rotary| {
+        let zeros = |device: &Device| Tensor::<5>::zeros(latents, (device, DType::F32));
+        let face = Tensor::<3>::zeros(identity, (&device, DType::F32));
+        model.forward(zeros(&device), face, timesteps, rotary).unwrap_err().to_string()
+    };
+    let good = [1, 2, 48, 6, 8];
+    assert!(refused([1, 2, 32, 6, 8], [1, 7, 6], &[1], &rotary).starts_with("latents"));
+    assert!(refused([1, 2, 48, 5, 8], [1, 7, 6], &[1], &rotary).starts_with("latents"));
+    assert!(refused([1, 0, 48, 6, 8], [1, 7, 6], &[1], &rotary).starts_with("latents"));
+    assert!(refused(good, [1, 7, 5], &[1], &rotary).starts_with("identity tokens"));
+    assert!(refused(good, [1, 0, 6], &[1], &rotary).starts_with("identity tokens"));
+    assert!(refused(good, [2, 7, 6], &[1], &rotary).starts_with("embedded identity tokens"));
+    assert!(refused(good, [1, 7, 6], &[1, 2], &rotary).starts_with("timesteps"));
+    let other = config.rotary(3, 6, 8, &device).unwrap();
+    assert!(refused(good, [1, 7, 6], &[1], &other).starts_with("rotary tables"));
+}
+
+#[test]
+fn a_face_projector_of_zeros_is_reported() {
+    let (device, config) = (Device::flex(), tiny());
+    let alive = filled(&config, Precision::F32, &device);
+    assert!(alive.check_face_branch().is_ok());
+    let dead = fill(config.init(&device).unwrap(), Precision::F32, |key, shape| {
+        let value = if key == "patch_embed.pose_proj.0.weight" { 0.0 } else { 1.0 };
+        vec![value; shape.iter().product()]
+    });
+    assert!(matches!(dead.check_face_branch(), Err(Error::DeadFaceBranch)));
+}
+
+#[test]
+fn unpatchify_inverts_patchify() {
+    let device = Device::flex();
+    for (shape, patch) in [([2, 3, 4, 6, 10], 2), ([1, 1, 1, 9, 3], 3), ([1, 2, 16, 4, 4], 1)] {
+        let [_, frames, _, height, width] = shape;
+        let latents: Tensor<5> = input(5, shape, &device);
+        let patches = patchify(latents.clone(), patch);
+        let back = unpatchify(patches, [frames, height / patch, width / patch], patch);
+        back.into_data().assert_eq(&latents.into_data(), true);
+    }
+}
