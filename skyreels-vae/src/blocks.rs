@@ -5,10 +5,11 @@ use burn::nn::conv::{Conv2d, Conv3d};
 use burn::tensor::{Device, Tensor};
 use skyreels_core::nn::{self, silu};
 
-use crate::conv::{CausalConv, frame_conv, halving_frame_conv, point_conv};
+use crate::conv::{CausalConv, doubling_frame_conv, halving_frame_conv, point_conv};
+use crate::host::{self, Clip};
 use crate::norm::Norm;
 use crate::pass::Pass;
-use crate::resize::{double_frames, double_size, halve_frames};
+use crate::resize::{double_frames, halve_frames};
 
 /// Residual blocks between the last level and the ends.
 const MID_LAYERS: usize = 2;
@@ -36,6 +37,9 @@ impl<N: Norm> Resnet<N> {
     }
 
     pub(crate) fn forward(&self, x: Tensor<5>, guide: &N::Guide, pass: &mut Pass) -> Tensor<5> {
+        if host::serves(&x) && !pass.is_watched() {
+            return self.on_host(x, guide, pass);
+        }
         let dtype = x.dtype();
         let h = pass.named("norm1", |_| self.norm1.forward(x.clone(), guide));
         let h = pass.named("conv1", |pass| self.conv1.forward(silu(h).cast(dtype), pass.cache));
@@ -45,6 +49,14 @@ impl<N: Norm> Resnet<N> {
             Some(conv) => conv.forward(x) + h,
             None => x + h,
         }
+    }
+
+    fn on_host(&self, x: Tensor<5>, guide: &N::Guide, pass: &mut Pass) -> Tensor<5> {
+        let shortcut = self.conv_shortcut.as_ref().map(|conv| Clip::new(conv.forward(x.clone())));
+        let x = Clip::new(x);
+        let h = self.conv1.activated_on_host(&x, &self.norm1, guide, pass.cache, None);
+        let sum = shortcut.unwrap_or(x);
+        self.conv2.activated_on_host(&h, &self.norm2, guide, pass.cache, Some(sum)).into_tensor()
     }
 }
 
@@ -106,7 +118,7 @@ impl Upsample {
 
     pub(crate) fn forward(&self, x: Tensor<5>) -> Tensor<5> {
         // The convolution works frame by frame: frames are repeated after it, not before.
-        let x = frame_conv(&self.conv, double_size(x));
+        let x = doubling_frame_conv(&self.conv, x);
         if self.time { double_frames(x) } else { x }
     }
 }

@@ -1,16 +1,21 @@
 //! Convolutions: causal in time, per frame, and per position.
 
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv3d};
 use burn::tensor::module::conv3d;
 use burn::tensor::ops::{ConvOptions, PadMode};
 use burn::tensor::{DType, Device, Tensor};
 use skyreels_core::nn;
 
+use crate::host::{self, Clip, Kernel};
+use crate::norm::Norm;
 use crate::pass::TimeCache;
+use crate::resize::double_size;
 
 /// Width of the kernels along every axis.
 const KERNEL: usize = 3;
+/// Frames that a causal convolution sees before its own.
+const PAST: usize = KERNEL - 1;
 /// Zeros on each side of a frame that keep its size.
 const PADDING: usize = KERNEL / 2;
 
@@ -34,7 +39,26 @@ impl CausalConv {
     /// # Shapes
     /// `[batch, channels, frames, height, width]`, all but the channels unchanged.
     pub(crate) fn forward(&self, x: Tensor<5>, cache: &mut TimeCache) -> Tensor<5> {
-        self.conv.forward(cache.extend(x, KERNEL - 1))
+        if host::serves(&x) {
+            return Clip::new(x).conv(&self.kernel(), PAST, cache).into_tensor();
+        }
+        self.conv.forward(cache.extend(x, PAST))
+    }
+
+    /// The convolution of the SiLU of the norm of `x`, added to `sum` if there is one.
+    pub(crate) fn activated_on_host<N: Norm>(
+        &self,
+        x: &Clip,
+        norm: &N,
+        guide: &N::Guide,
+        cache: &mut TimeCache,
+        sum: Option<Clip>,
+    ) -> Clip {
+        x.activated_conv(norm, guide, &self.kernel(), PAST, cache, sum)
+    }
+
+    fn kernel(&self) -> Kernel {
+        kernel(self.conv.weight.val(), &self.conv.bias)
     }
 }
 
@@ -59,14 +83,21 @@ pub(crate) fn point_conv(channels: [usize; 2], device: &Device) -> Conv3d {
     nn::conv3d(channels, [1; 3], [0; 3], device)
 }
 
-/// A 3x3 convolution of each frame with zeros around it.
-pub(crate) fn frame_conv(conv: &Conv2d, x: Tensor<5>) -> Tensor<5> {
-    per_frame(conv, x, 1, PADDING)
+/// A 3x3 convolution of each frame at twice its size, with zeros around it.
+pub(crate) fn doubling_frame_conv(conv: &Conv2d, x: Tensor<5>) -> Tensor<5> {
+    if host::serves(&x) {
+        return Clip::new(x).doubled_conv(&kernel(conv.weight.val(), &conv.bias)).into_tensor();
+    }
+    per_frame(conv, double_size(x), 1, PADDING)
 }
 
 /// A 3x3 convolution of stride 2 of each frame, with zeros right and below only.
 pub(crate) fn halving_frame_conv(conv: &Conv2d, x: Tensor<5>) -> Tensor<5> {
     per_frame(conv, x.pad((0, PADDING, 0, PADDING), PadMode::Constant(0.0)), 2, 0)
+}
+
+fn kernel<const D: usize>(weight: Tensor<D>, bias: &Option<Param<Tensor<1>>>) -> Kernel {
+    Kernel::new(weight, bias.as_ref().map(|bias| bias.val()))
 }
 
 /// The 2-D kernel as a 3-D one of a single frame: frames stay where they are, no transposition.

@@ -7,6 +7,7 @@ use skyreels_core::nn::silu;
 use crate::blocks::{MidBlock, Resnet, Upsample, resnets};
 use crate::config::VaeConfig;
 use crate::conv::CausalConv;
+use crate::host::{self, Clip};
 use crate::norm::{Norm, SpatialNorm};
 use crate::pass::Pass;
 
@@ -61,6 +62,10 @@ impl Decoder {
         x = pass.named("mid_block", |pass| self.mid_block.forward(x, &latents, pass));
         for (level, block) in self.up_blocks.iter().enumerate() {
             x = pass.named(format_args!("up_blocks.{level}"), |pass| block.forward(x, &latents, pass));
+        }
+        if host::serves(&x) && !pass.is_watched() {
+            let x = Clip::new(x);
+            return self.conv_out.activated_on_host(&x, &self.norm_out, &latents, pass.cache, None).into_tensor();
         }
         let dtype = x.dtype();
         let x = pass.named("norm_out", |_| self.norm_out.forward(x, &latents));

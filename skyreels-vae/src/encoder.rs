@@ -7,6 +7,7 @@ use skyreels_core::nn::silu;
 use crate::blocks::{Downsample, MidBlock, Resnet, resnets};
 use crate::config::VaeConfig;
 use crate::conv::CausalConv;
+use crate::host::{self, Clip};
 use crate::norm::{FIXED_EPSILON, GroupNorm, Norm};
 use crate::pass::Pass;
 
@@ -62,6 +63,10 @@ impl Encoder {
             x = pass.named(format_args!("down_blocks.{level}"), |pass| block.forward(x, pass));
         }
         let x = pass.named("mid_block", |pass| self.mid_block.forward(x, &(), pass));
+        if host::serves(&x) && !pass.is_watched() {
+            let x = Clip::new(x);
+            return self.conv_out.activated_on_host(&x, &self.norm_out, &(), pass.cache, None).into_tensor();
+        }
         let dtype = x.dtype();
         let x = pass.named("norm_out", |_| self.norm_out.forward(x, &()));
         pass.named("conv_out", |pass| self.conv_out.forward(silu(x).cast(dtype), pass.cache))

@@ -11,6 +11,7 @@ mod error;
 mod flops;
 pub mod golden;
 mod halves;
+mod host;
 mod memory;
 mod model;
 mod norm;

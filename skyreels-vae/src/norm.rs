@@ -11,14 +11,37 @@ pub(crate) const FIXED_EPSILON: f64 = 1e-6;
 /// Elements that the variance looks at in one go: bounds its temporary copy.
 const PIECE: usize = 1 << 21;
 
-/// A norm in front of an activation.
+/// A norm in front of an activation: `x * gain + offset` with gain and offset that depend on the
+/// moments of `x`, and that may be smaller than `x`.
 pub(crate) trait Norm: Module {
     /// What modulates the norm.
     type Guide;
 
+    /// Groups of channels that are normalised together.
+    fn groups(&self) -> usize;
+
+    /// Gain and offset.
+    ///
+    /// # Shapes
+    /// `mean` and `variance` `[batch, groups, 1]` in f32 to `[batch, channels, t, h, w]`.
+    fn modulation(
+        &self,
+        mean: Tensor<3>,
+        variance: Tensor<3>,
+        channels: usize,
+        guide: &Self::Guide,
+    ) -> (Tensor<5>, Tensor<5>);
+
     /// # Shapes
     /// `[batch, channels, frames, height, width]` of any float type to the same in f32.
-    fn forward(&self, x: Tensor<5>, guide: &Self::Guide) -> Tensor<5>;
+    fn forward(&self, x: Tensor<5>, guide: &Self::Guide) -> Tensor<5> {
+        let [batch, channels, frames, height, width] = x.dims();
+        let x = x.cast(DType::F32);
+        let length = channels / self.groups() * frames * height * width;
+        let (mean, variance) = moments(x.clone().reshape([batch, self.groups(), length]));
+        let (gain, offset) = self.modulation(mean, variance, channels, guide);
+        follow(x, gain, offset)
+    }
 }
 
 /// Norm over groups of channels and all positions of a batch of frames.
@@ -41,34 +64,24 @@ impl GroupNorm {
             epsilon,
         }
     }
-
-    /// Scale and shift of each channel that normalise `x`: the norm is `x * scale + shift`, one
-    /// pass instead of four.
-    ///
-    /// # Shapes
-    /// `x` f32 `[batch, channels, frames, height, width]` to twice `[batch, channels, 1, 1, 1]`.
-    fn affine(&self, x: &Tensor<5>) -> (Tensor<5>, Tensor<5>) {
-        let [batch, channels, frames, height, width] = x.dims();
-        let each = channels / self.groups;
-        let x = x.clone().reshape([batch, self.groups, each * frames * height * width]);
-        let (mean, variance) = moments(x);
-        let per_channel = |t: Tensor<3>| t.repeat_dim(2, each).reshape([batch, channels]);
-        let weight = self.weight.val().unsqueeze::<2>();
-        let bias = self.bias.val().unsqueeze::<2>();
-        let scale = per_channel(variance.add_scalar(self.epsilon).sqrt().recip()) * weight;
-        let shift = bias - per_channel(mean) * scale.clone();
-        let shape = [batch, channels, 1, 1, 1];
-        (scale.reshape(shape), shift.reshape(shape))
-    }
 }
 
 impl Norm for GroupNorm {
     type Guide = ();
 
-    fn forward(&self, x: Tensor<5>, (): &()) -> Tensor<5> {
-        let x = x.cast(DType::F32);
-        let (scale, shift) = self.affine(&x);
-        x * scale + shift
+    fn groups(&self) -> usize {
+        self.groups
+    }
+
+    fn modulation(&self, mean: Tensor<3>, variance: Tensor<3>, channels: usize, (): &()) -> (Tensor<5>, Tensor<5>) {
+        let [batch, groups, _] = mean.dims();
+        let per_channel = |t: Tensor<3>| t.repeat_dim(2, channels / groups).reshape([batch, channels]);
+        let weight = self.weight.val().unsqueeze::<2>();
+        let bias = self.bias.val().unsqueeze::<2>();
+        let gain = per_channel(variance.add_scalar(self.epsilon).sqrt().recip()) * weight;
+        let offset = bias - per_channel(mean) * gain.clone();
+        let shape = [batch, channels, 1, 1, 1];
+        (gain.reshape(shape), offset.reshape(shape))
     }
 }
 
@@ -112,12 +125,21 @@ impl Norm for SpatialNorm {
     /// The batch of latents that is being decoded.
     type Guide = Tensor<5>;
 
-    fn forward(&self, x: Tensor<5>, latents: &Tensor<5>) -> Tensor<5> {
-        let x = x.cast(DType::F32);
-        let (scale, shift) = self.norm_layer.affine(&x);
+    fn groups(&self) -> usize {
+        self.norm_layer.groups
+    }
+
+    fn modulation(
+        &self,
+        mean: Tensor<3>,
+        variance: Tensor<3>,
+        channels: usize,
+        latents: &Tensor<5>,
+    ) -> (Tensor<5>, Tensor<5>) {
+        let (scale, shift) = self.norm_layer.modulation(mean, variance, channels, &());
         let gain = self.conv_y.forward(latents.clone()).cast(DType::F32);
         let offset = self.conv_b.forward(latents.clone()).cast(DType::F32) + gain.clone() * shift;
-        follow(x, gain * scale, offset)
+        (gain * scale, offset)
     }
 }
 

@@ -27,24 +27,38 @@ impl TimeCache {
     /// # Shapes
     /// `[batch, channels, frames, height, width] -> [.., count + frames, ..]`
     pub(crate) fn extend(&mut self, x: Tensor<5>, count: usize) -> Tensor<5> {
-        let slot = self.next;
-        self.next += 1;
-        let past = match self.past.get(slot) {
-            Some(past) => past.clone(),
-            None => x.clone().narrow(2, 0, 1).repeat_dim(2, count),
-        };
+        let slot = self.next_slot();
+        let past = self.past(slot).unwrap_or_else(|| x.clone().narrow(2, 0, 1).repeat_dim(2, count));
         let extended = Tensor::cat(vec![past, x], 2);
-        if !self.last_batch {
+        self.keep(slot, || {
             let frames = extended.dims()[2];
             // Joining copies: a slice alone may keep the whole tensor alive.
             let recent = (frames - count..frames).map(|frame| extended.clone().narrow(2, frame, 1)).collect();
-            let recent = Tensor::cat(recent, 2);
-            match self.past.get_mut(slot) {
-                Some(past) => *past = recent,
-                None => self.past.push(recent),
-            }
-        }
+            Tensor::cat(recent, 2)
+        });
         extended
+    }
+
+    /// The place of the next convolution.
+    pub(crate) fn next_slot(&mut self) -> usize {
+        self.next += 1;
+        self.next - 1
+    }
+
+    /// The frames that a convolution saw last; `None` at the start of the clip.
+    pub(crate) fn past(&self, slot: usize) -> Option<Tensor<5>> {
+        self.past.get(slot).cloned()
+    }
+
+    /// Keeps the frames that a convolution saw last, unless no batch follows.
+    pub(crate) fn keep(&mut self, slot: usize, recent: impl FnOnce() -> Tensor<5>) {
+        if self.last_batch {
+            return;
+        }
+        match self.past.get_mut(slot) {
+            Some(past) => *past = recent(),
+            None => self.past.push(recent()),
+        }
     }
 }
 
@@ -110,6 +124,19 @@ impl<'a> Pass<'a> {
         cache.start_batch(last_batch);
         trace.batch = Some(trace.batch.map_or(0, |batch| batch + 1));
         Self { cache, trace }
+    }
+
+    /// True when the trace wants the output of a module inside of the present one.
+    pub(crate) fn is_watched(&self) -> bool {
+        match &self.trace.wanted {
+            Wanted::Nothing => false,
+            Wanted::Everything => true,
+            Wanted::Named(names) => {
+                let inside = format!("{}.", self.trace.path.join("."));
+                let own = format!("{inside}batch");
+                names.iter().any(|name| name.starts_with(&inside) && !name.starts_with(&own))
+            }
+        }
     }
 
     /// Runs a module under its name.

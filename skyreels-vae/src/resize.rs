@@ -15,6 +15,9 @@ use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 pub(crate) fn follow(x: Tensor<5>, gain: Tensor<5>, offset: Tensor<5>) -> Tensor<5> {
     let [batch, channels, frames, height, width] = x.dims();
     let rows = gain.dims()[3];
+    if gain.dims()[2..] == [1; 3] {
+        return x * gain + offset;
+    }
     let planes = batch * channels * frames;
     let wide = |t: Tensor<5>| nearest(stretch_time(t, frames), [rows, width]).reshape([planes, rows, 1, width]);
     let x = x.reshape([planes, rows, height / rows, width]);

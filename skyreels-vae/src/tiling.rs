@@ -138,7 +138,7 @@ impl TileAxis {
         let step = share(tile, 1.0 - overlap);
         let blend = share(output, overlap);
         let keep = output - blend;
-        if pixels % ratio != 0 || step == 0 || step as f64 * factor != keep as f64 {
+        if !pixels.is_multiple_of(ratio) || step == 0 || step as f64 * factor != keep as f64 {
             return Err(format!(
                 "tiles of {pixels} pixels ({latents} latents) with an overlap of {overlap} step by {step} and keep \
                  {keep}, which is not the same piece of the frame; use a tile of a multiple of {ratio} pixels whose \

@@ -1,0 +1,182 @@
+//! The convolution: tiles of outputs in registers, no matrix of patches.
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::padded::{BORDER, Padded};
+
+/// Kernel width along height and width.
+const KERNEL: usize = 3;
+/// Vectors of neighbouring positions that a tile holds.
+const VECTORS: usize = 3;
+/// Input channels that are summed up in registers: their weights stay in the first cache.
+const CHANNELS: usize = 32;
+/// Longest run of positions that a task computes.
+const RUN: usize = 1024;
+/// Most rows of a task.
+const ROWS: usize = 16;
+
+/// `output += conv(input) + bias` with a kernel of 3x3 positions and one or three frames.
+///
+/// # Shapes
+/// `weight` `[to, from, times, 3, 3]`, `bias` `[to]`, `output` `[batch, to, frames, height,
+/// width]` where the input has `frames + times - 1` frames and `from` channels.
+pub(super) fn add_conv(input: &Padded, weight: &[f32], bias: &[f32], output: &mut [f32]) {
+    let arch = Arch::new();
+    let conv = Conv { input, weight, bias, arch };
+    arch.dispatch(Lanes { conv, output });
+}
+
+#[derive(Clone, Copy)]
+struct Conv<'a> {
+    input: &'a Padded,
+    weight: &'a [f32],
+    bias: &'a [f32],
+    arch: Arch,
+}
+
+/// Finds out how wide vectors are, then runs the tile shape that fits the registers.
+struct Lanes<'a> {
+    conv: Conv<'a>,
+    output: &'a mut [f32],
+}
+
+impl WithSimd for Lanes<'_> {
+    type Output = ();
+
+    fn with_simd<S: Simd>(self, _: S) {
+        // 8 x 3 sums need the 32 registers of 16 lanes, 4 x 3 the 16 of narrower vectors.
+        match (S::F32_LANES >= 16, self.conv.bias.len() > 4) {
+            (true, true) => self.conv.run::<8>(VECTORS * S::F32_LANES, self.output),
+            _ => self.conv.run::<4>(VECTORS * S::F32_LANES, self.output),
+        }
+    }
+}
+
+impl Conv<'_> {
+    /// `TO` output channels share a tile of `tile` positions.
+    fn run<const TO: usize>(self, tile: usize, output: &mut [f32]) {
+        let Padded { height, width, .. } = *self.input;
+        let times = self.weight.len() / (self.bias.len() * self.input.channels * KERNEL * KERNEL);
+        let frames = self.input.frames + 1 - times;
+        let packed = self.packed::<TO>(times);
+        let rows = rows(self.input.stride(), height, width, tile);
+        // Tasks own a band of rows of one frame in every output channel.
+        let bands = height.div_ceil(rows);
+        let mut tasks: Vec<Vec<&mut [f32]>> = Vec::new();
+        tasks.resize_with(self.input.batch * frames * bands, || Vec::with_capacity(self.bias.len()));
+        for (plane, plane_output) in output.chunks_mut(frames * height * width).enumerate() {
+            let item = plane / self.bias.len();
+            for (frame, frame_output) in plane_output.chunks_mut(height * width).enumerate() {
+                for (band, band_output) in frame_output.chunks_mut(rows * width).enumerate() {
+                    tasks[(item * frames + frame) * bands + band].push(band_output);
+                }
+            }
+        }
+        tasks.into_par_iter().enumerate().for_each(|(task, outputs)| {
+            let (item, frame, band) = (task / bands / frames, task / bands % frames, task % bands);
+            let length = (outputs[0].len() / width - 1) * self.input.stride() + width;
+            let start = self.input.index(item, frame, band * rows);
+            let mut sums = vec![0.0; self.bias.len().next_multiple_of(TO) * length.next_multiple_of(tile)];
+            self.arch.dispatch(Tiles::<TO> { conv: self, packed: &packed, times, start, sums: &mut sums });
+            let each = length.next_multiple_of(tile);
+            for ((output, sums), bias) in outputs.into_iter().zip(sums.chunks(each)).zip(self.bias) {
+                for (row, sums) in output.chunks_mut(width).zip(sums.chunks(self.input.stride())) {
+                    row.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum + bias);
+                }
+            }
+        });
+    }
+
+    /// Weights in the order of their use: `[to / TO][from][times][3][3][TO]`.
+    fn packed<const TO: usize>(&self, times: usize) -> Vec<f32> {
+        let taps = times * KERNEL * KERNEL;
+        let each = self.input.channels * taps;
+        let mut packed = vec![0.0; self.bias.len().next_multiple_of(TO) * each];
+        packed.par_chunks_mut(TO * each).zip(self.weight.par_chunks(TO * each)).for_each(|(packed, weight)| {
+            for (channel, weight) in weight.chunks(each).enumerate() {
+                weight.iter().enumerate().for_each(|(tap, value)| packed[tap * TO + channel] = *value);
+            }
+        });
+        packed
+    }
+}
+
+/// Rows of a task such that few positions of its last tile are wasted.
+fn rows(stride: usize, height: usize, width: usize, tile: usize) -> usize {
+    let waste = |rows: usize| {
+        let length = (rows - 1) * stride + width;
+        (length.next_multiple_of(tile) * 1000) / (rows * width)
+    };
+    (1..=ROWS.min(height))
+        .filter(|rows| *rows == 1 || rows * stride <= RUN)
+        .min_by_key(|rows| waste(*rows))
+        .unwrap_or(1)
+}
+
+/// All output channels of one run of positions.
+struct Tiles<'a, const TO: usize> {
+    conv: Conv<'a>,
+    packed: &'a [f32],
+    times: usize,
+    start: usize,
+    /// `[to][positions]`
+    sums: &'a mut [f32],
+}
+
+impl<const TO: usize> WithSimd for Tiles<'_, TO> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let input = self.conv.input;
+        let tile = VECTORS * S::F32_LANES;
+        let taps = self.times * KERNEL * KERNEL;
+        let blocks = self.conv.bias.len().div_ceil(TO);
+        let length = self.sums.len() / (blocks * TO);
+        let block_weights = input.channels * taps * TO;
+        for from in (0..input.channels).step_by(CHANNELS) {
+            let count = CHANNELS.min(input.channels - from);
+            for (block, sums) in self.sums.chunks_exact_mut(TO * length).enumerate() {
+                let weights = &self.packed[block * block_weights + from * taps * TO..][..count * taps * TO];
+                for position in (0..length).step_by(tile) {
+                    let mut acc = [[simd.splat_f32s(0.0); VECTORS]; TO];
+                    for (to, acc) in acc.iter_mut().enumerate() {
+                        *acc = vectors::<S>(&sums[to * length + position..]);
+                    }
+                    let first = self.start + from * input.channel_length() + position;
+                    let mut rows = weights.chunks_exact(KERNEL * TO);
+                    for channel in 0..count {
+                        for time in 0..self.times {
+                            for row in 0..KERNEL {
+                                let offset = channel * input.channel_length() + time * input.plane();
+                                let x = &input.data[first + offset + row * input.stride()..][..tile + 2 * BORDER];
+                                let Some(weights) = rows.next() else { return };
+                                for (column, weights) in weights.chunks_exact(TO).enumerate() {
+                                    let x: [S::f32s; VECTORS] = vectors::<S>(&x[column..]);
+                                    for (acc, weight) in acc.iter_mut().zip(weights) {
+                                        let weight = simd.splat_f32s(*weight);
+                                        for (acc, x) in acc.iter_mut().zip(x) {
+                                            *acc = simd.mul_add_e_f32s(x, weight, *acc);
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                    for (to, acc) in acc.iter().enumerate() {
+                        let out = &mut sums[to * length + position..][..tile];
+                        S::as_mut_simd_f32s(out).0.copy_from_slice(acc);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The first vectors of a slice that is long enough.
+#[inline(always)]
+fn vectors<S: Simd>(values: &[f32]) -> [S::f32s; VECTORS] {
+    let vectors = S::as_simd_f32s(values).0;
+    [vectors[0], vectors[1], vectors[2]]
+}
