@@ -1,15 +1,20 @@
 #![doc = include_str!("../README.md")]
 
 pub mod checkpoint;
+pub mod device;
+pub mod diffusion;
 mod error;
+pub mod golden;
 mod limits;
 #[cfg(feature = "media")]
 pub mod media;
+pub mod nn;
 pub mod output;
 mod precision;
 mod progress;
 
 pub use burn::tensor::Device;
+pub use device::open as open_device;
 pub use error::{Error, Result};
 pub use limits::Limits;
 pub use precision::Precision;

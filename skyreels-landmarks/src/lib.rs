@@ -1,9 +1,24 @@
 #![doc = include_str!("../README.md")]
 
+mod align;
+pub mod draw;
 mod error;
+mod face_crop;
+pub mod golden;
+mod guide;
 mod mediapipe;
+mod motion;
+mod retarget;
+pub mod synthetic;
 mod task;
 mod tflite;
 
+pub use align::{ALIGNED_SIDE, Affine, aligned_face, similarity, warp_affine};
 pub use error::{Error, Result};
+pub use face_crop::{CropBox, FaceBox};
+pub use guide::{CLIP_FRAMES, ClipPlan, GuideLayout, LEADING_FRAMES, guide_clip, guide_frame};
 pub use mediapipe::{BLENDSHAPE_NAMES, BLENDSHAPES, Face, FaceLandmarker, FaceTracker, LANDMARKS, LandmarkerOptions};
+pub use motion::{
+    Counts, FaceFollower, FacePick, Gathered, Motion, MotionFrame, Openness, Proportions, SMOOTHING, State,
+};
+pub use retarget::{Anchor, MeshRetargeter, PortraitFace, RetargetedFrame, Retargeter, Scale};

@@ -1,1 +1,29 @@
 #![doc = include_str!("../README.md")]
+
+pub mod animate;
+mod conditioning;
+mod denoise;
+mod driving;
+mod error;
+pub mod golden;
+mod intermediates;
+pub mod model;
+mod pixels;
+mod plan;
+mod portrait;
+
+pub use animate::{Animation, Animator, AnimatorOptions};
+pub use conditioning::{Conditioning, control_latents, identity_tokens, image_latents};
+pub use denoise::{DenoiseSettings, DenoiseStep, Denoiser, NoiseSource};
+pub use driving::{Driving, track};
+pub use error::{Error, Result};
+pub use intermediates::{Intermediates, read_latents};
+pub use model::{ModelDir, Preset};
+pub use pixels::{frames_to_tensor, tensor_to_frames};
+pub use plan::{Plan, PlanRequest, available_memory};
+pub use portrait::Portrait;
+
+pub use skyreels_core as core;
+pub use skyreels_dit as dit;
+pub use skyreels_landmarks as landmarks;
+pub use skyreels_vae as vae;

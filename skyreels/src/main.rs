@@ -1,2 +1,7 @@
 //! The `skyreels` program.
-fn main() {}
+
+mod program;
+
+fn main() -> std::process::ExitCode {
+    program::main()
+}

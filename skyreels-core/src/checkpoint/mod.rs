@@ -1,3 +1,22 @@
-//! Checkpoints in the published layout.
+//! Checkpoints in the published layout: memory-mapped, strict, written back the same way.
+//!
+//! A component (`transformer/`, `vae/`, ...) is a directory with a `config.json` and safetensors,
+//! whole or in shards. A module says under which keys its parameters are published
+//! ([`Published`]); [`Weights::load`] moves each tensor straight to its place.
+
+mod config;
+mod convert;
+mod fill;
+mod keys;
+mod load;
 mod report;
+mod save;
+mod shard;
+mod weights;
+
+pub use config::read_config;
+pub use fill::fill;
+pub use keys::Published;
 pub use report::{LoadReport, Misshapen};
+pub use save::{SHARD_BYTES, save};
+pub use weights::Weights;

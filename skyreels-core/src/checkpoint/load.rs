@@ -1,0 +1,127 @@
+//! Tensors to their places.
+
+use std::collections::BTreeSet;
+
+use burn::module::{ModuleMapper, Param};
+use burn::tensor::{DType, Tensor};
+
+use super::convert::{Defect, float_data};
+use super::keys::{KeyPath, Published, stored_shape};
+use super::report::{LoadReport, Misshapen};
+use super::weights::Weights;
+use crate::{Error, Precision, Progress, Result};
+
+impl Weights {
+    /// Gives every parameter of `module` its tensor.
+    ///
+    /// Each tensor is read once, converted to `precision` (norms stay f32) and moved to the
+    /// device of its parameter; parameters are not initialised first. Peak memory on the host
+    /// is the model itself plus one tensor.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] with every missing, unused and misshapen key, and every tensor that
+    /// is not made of finite floats; [`Error::Cancelled`] when `progress` asks to stop.
+    pub fn load<M: Published>(&self, module: M, precision: Precision, progress: Progress) -> Result<M> {
+        let mut loader = Loader {
+            weights: self,
+            dtype: precision.dtype(),
+            path: KeyPath::new(M::RENAMED),
+            unused: self.shapes().map(|(key, _)| key).filter(|key| !is_ignored::<M>(key)).collect(),
+            total: module.published_shapes().len() as u64,
+            done: 0,
+            report: LoadReport::default(),
+            progress,
+            cancelled: None,
+        };
+        let module = module.map(&mut loader);
+        if let Some(error) = loader.cancelled {
+            return Err(error);
+        }
+        let mut report = loader.report;
+        report.unused = loader.unused.into_iter().map(str::to_string).collect();
+        if report.is_clean() {
+            return Ok(module);
+        }
+        Err(Error::Checkpoint { path: self.path().to_path_buf(), report: Box::new(report) })
+    }
+
+    /// Compares keys and shapes with those of `module` without reading a tensor.
+    pub fn check<M: Published>(&self, module: &M) -> LoadReport {
+        let expected = module.published_shapes();
+        let mut report = LoadReport::default();
+        for (key, shape) in &expected {
+            match self.raw(key) {
+                None => report.missing.push(key.clone()),
+                Some((found, _, _)) if found != shape.as_slice() => report.misshapen.push(Misshapen {
+                    key: key.clone(),
+                    found: found.to_vec(),
+                    expected: shape.clone(),
+                }),
+                Some(_) => {}
+            }
+        }
+        let unused = |key: &&str| !expected.contains_key(*key) && !is_ignored::<M>(key);
+        report.unused = self.shapes().map(|(key, _)| key).filter(unused).map(str::to_string).collect();
+        report
+    }
+}
+
+fn is_ignored<M: Published>(key: &str) -> bool {
+    M::IGNORED.iter().any(|prefix| key.starts_with(prefix))
+}
+
+struct Loader<'a> {
+    weights: &'a Weights,
+    dtype: DType,
+    path: KeyPath,
+    unused: BTreeSet<&'a str>,
+    total: u64,
+    done: u64,
+    report: LoadReport,
+    progress: Progress<'a>,
+    cancelled: Option<Error>,
+}
+
+impl ModuleMapper for Loader<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.exit();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if self.cancelled.is_some() {
+            return param;
+        }
+        let key = self.path.key();
+        self.unused.remove(key.as_str());
+        let Some((shape, stored, bytes)) = self.weights.raw(&key) else {
+            self.report.missing.push(key);
+            return param;
+        };
+        let expected = stored_shape(&param);
+        if shape != expected.as_slice() {
+            self.report.misshapen.push(Misshapen { key, found: shape.to_vec(), expected });
+            return param;
+        }
+        let dtype = if self.path.in_norm() { DType::F32 } else { self.dtype };
+        match float_data(bytes, stored, shape, dtype) {
+            Ok(data) => {
+                let tensor = Tensor::from_data(data, (&param.lazy_device(), dtype));
+                self.done += 1;
+                self.cancelled = self.progress.report("load", self.done, Some(self.total)).err();
+                let id = param.id;
+                param.transform_for_load(tensor, id)
+            }
+            Err(defect) => {
+                match defect {
+                    Defect::WrongDtype => self.report.wrong_dtype.push((key, format!("{stored:?}"))),
+                    Defect::NotFinite => self.report.not_finite.push(key),
+                }
+                param
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! From a device string to a device: the only place that names backends.
+//!
+//! | string | device | feature |
+//! |---|---|---|
+//! | `auto` | the first CUDA card when there is one, else the CPU | |
+//! | `cpu` | Burn's `flex` backend, AVX-512 chosen at run time | `flex` |
+//! | `cuda`, `cuda:N` | NVIDIA card N | `cuda` |
+//! | `tch`, `tch:cuda:N` | LibTorch on the CPU or on NVIDIA card N | `tch` |
+//! | `ndarray` | Burn's `ndarray` backend | `ndarray` |
+
+// Burn 0.22 deprecates LibTorch and ndarray and 0.23 drops them: this file is what changes then.
+#![allow(deprecated)]
+
+use burn::tensor::Device;
+
+use crate::{Error, Result};
+
+/// What a device string names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Request {
+    Auto,
+    Cpu,
+    Cuda(usize),
+    Torch,
+    TorchCuda(usize),
+    NdArray,
+}
+
+/// Opens the device that `name` stands for (see the table of this module).
+///
+/// # Errors
+/// [`Error::Device`] when the name is unknown, its backend is not compiled in, or no such card
+/// is there; the message names the missing feature or driver.
+pub fn open(name: &str) -> Result<Device> {
+    match parse(name)? {
+        Request::Auto => auto(),
+        Request::Cpu => cpu(name),
+        Request::Cuda(index) => cuda(name, index),
+        Request::Torch => torch(name),
+        Request::TorchCuda(index) => torch_cuda(name, index),
+        Request::NdArray => ndarray(name),
+    }
+}
+
+/// The device strings that this build and this machine can open, best first.
+pub fn available() -> Vec<String> {
+    let mut names: Vec<String> = (0..cuda_cards()).map(|index| format!("cuda:{index}")).collect();
+    let candidates =
+        [("cpu", cfg!(feature = "flex")), ("tch", cfg!(feature = "tch")), ("ndarray", cfg!(feature = "ndarray"))];
+    names.extend(candidates.iter().filter(|(_, compiled)| *compiled).map(|(name, _)| (*name).to_string()));
+    names
+}
+
+fn parse(name: &str) -> Result<Request> {
+    let index = |digits: &str| {
+        digits.parse().map_err(|_| device_error(name, "the card index is not a number", "write it as in `cuda:1`"))
+    };
+    match name {
+        "auto" => Ok(Request::Auto),
+        "cpu" | "flex" => Ok(Request::Cpu),
+        "cuda" => Ok(Request::Cuda(0)),
+        "tch" => Ok(Request::Torch),
+        "tch:cuda" => Ok(Request::TorchCuda(0)),
+        "ndarray" => Ok(Request::NdArray),
+        _ => match (name.strip_prefix("cuda:"), name.strip_prefix("tch:cuda:")) {
+            (Some(digits), _) => Ok(Request::Cuda(index(digits)?)),
+            (_, Some(digits)) => Ok(Request::TorchCuda(index(digits)?)),
+            _ => Err(device_error(name, "unknown device", "use auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray")),
+        },
+    }
+}
+
+fn auto() -> Result<Device> {
+    match available().first() {
+        Some(name) => open(name),
+        None => Err(not_compiled("auto", "flex")),
+    }
+}
+
+fn device_error(device: &str, reason: &str, help: &str) -> Error {
+    Error::Device { device: device.into(), reason: reason.into(), help: help.into() }
+}
+
+fn not_compiled(device: &str, feature: &str) -> Error {
+    device_error(
+        device,
+        "its backend is not part of this build",
+        &format!("build with `--features {feature}`, or choose one of: {}", available().join(", ")),
+    )
+}
+
+#[cfg(feature = "flex")]
+fn cpu(_: &str) -> Result<Device> {
+    Ok(Device::flex())
+}
+
+#[cfg(not(feature = "flex"))]
+fn cpu(name: &str) -> Result<Device> {
+    Err(not_compiled(name, "flex"))
+}
+
+#[cfg(feature = "cuda")]
+fn cuda_cards() -> usize {
+    Device::enumerate(burn::tensor::DeviceType::Cuda).len()
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda_cards() -> usize {
+    0
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(name: &str, index: usize) -> Result<Device> {
+    // A card that is not there would only fail at its first kernel, far from here.
+    match cuda_cards() {
+        0 => Err(device_error(name, "no NVIDIA card was found", "install the NVIDIA driver (libcuda) or use `cpu`")),
+        count if index >= count => Err(device_error(
+            name,
+            &format!("there are only {count} cards"),
+            &format!("use cuda:0 to cuda:{}", count - 1),
+        )),
+        _ => Ok(Device::cuda(index)),
+    }
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda(name: &str, _: usize) -> Result<Device> {
+    Err(not_compiled(name, "cuda"))
+}
+
+#[cfg(feature = "tch")]
+fn torch(_: &str) -> Result<Device> {
+    Ok(Device::libtorch())
+}
+
+#[cfg(not(feature = "tch"))]
+fn torch(name: &str) -> Result<Device> {
+    Err(not_compiled(name, "tch"))
+}
+
+#[cfg(feature = "tch")]
+fn torch_cuda(name: &str, index: usize) -> Result<Device> {
+    match Device::enumerate(burn::tensor::DeviceType::LibTorch).iter().count() {
+        // LibTorch lists its CPU first, its cards after it.
+        count if index + 1 >= count => Err(device_error(
+            name,
+            "LibTorch sees no such card",
+            "install a CUDA build of LibTorch and the NVIDIA driver, or use `tch`",
+        )),
+        _ => Ok(Device::libtorch_cuda(index)),
+    }
+}
+
+#[cfg(not(feature = "tch"))]
+fn torch_cuda(name: &str, _: usize) -> Result<Device> {
+    Err(not_compiled(name, "tch"))
+}
+
+#[cfg(feature = "ndarray")]
+fn ndarray(_: &str) -> Result<Device> {
+    Ok(Device::ndarray())
+}
+
+#[cfg(not(feature = "ndarray"))]
+fn ndarray(name: &str) -> Result<Device> {
+    Err(not_compiled(name, "ndarray"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_documented_string_is_understood() {
+        assert_eq!(parse("auto").unwrap(), Request::Auto);
+        assert_eq!(parse("cpu").unwrap(), Request::Cpu);
+        assert_eq!(parse("cuda").unwrap(), Request::Cuda(0));
+        assert_eq!(parse("cuda:1").unwrap(), Request::Cuda(1));
+        assert_eq!(parse("tch").unwrap(), Request::Torch);
+        assert_eq!(parse("tch:cuda:2").unwrap(), Request::TorchCuda(2));
+        assert_eq!(parse("ndarray").unwrap(), Request::NdArray);
+    }
+
+    #[test]
+    fn unknown_strings_are_errors_that_list_the_known_ones() {
+        for name in ["", "gpu", "cuda:x", "cuda:-1", "tch:1"] {
+            let message = parse(name).unwrap_err().to_string();
+            assert!(message.contains("cuda"), "{message}");
+        }
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    #[test]
+    fn a_backend_that_is_not_compiled_in_names_its_feature() {
+        let message = open("cuda").unwrap_err().to_string();
+        assert!(message.contains("--features cuda"), "{message}");
+    }
+
+    #[cfg(all(feature = "flex", not(feature = "cuda")))]
+    #[test]
+    fn auto_is_the_cpu_without_a_card() {
+        assert_eq!(open("auto").unwrap(), Device::flex());
+    }
+}

@@ -1,0 +1,144 @@
+//! Which way attention is computed, and how many queries at a time.
+
+use burn::tensor::{DType, Device};
+
+/// Scores that any path may hold at a time, all temporary copies together.
+pub const MAX_SCORE_BYTES: u64 = 2_000_000_000;
+/// The same where caches are small and every pass over the scores comes from memory.
+const HOST_SCORE_BYTES: u64 = 64_000_000;
+/// Fewer queries than this leave matrix products without work to share.
+const MIN_QUERIES: u64 = 32;
+/// Copies of a chunk's scores alive at a time on the composed path: product, its softmax and one
+/// conversion between types.
+const COMPOSED_COPIES: u64 = 3;
+/// Bytes of a score: softmax is f32.
+const SCORE_BYTES: u64 = 4;
+/// The CUDA kernel is fused only for a multiple of this many queries and falls back, without a
+/// word, to the whole score matrix for any other (cubek-attention: 16 rows times up to 8 planes).
+const FUSED_QUERIES: usize = 128;
+/// The same for the width of a head.
+const FUSED_HEAD_DIM: usize = 16;
+
+/// Sizes of one attention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttentionShape {
+    /// Batch entries.
+    pub batch: usize,
+    /// Heads.
+    pub heads: usize,
+    /// Queries.
+    pub queries: usize,
+    /// Keys and values.
+    pub keys: usize,
+    /// Width of a head.
+    pub head_dim: usize,
+}
+
+/// Who computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// A backend whose tensors lie in this process's memory.
+    Host,
+    /// A CubeCL runtime: CUDA and other cards.
+    Cube,
+    /// LibTorch, whose own kernel never holds the scores.
+    Torch,
+    /// Any other backend.
+    Other,
+}
+
+impl Engine {
+    /// The engine behind a device, seen through autodiff.
+    ///
+    /// The device's name is all that Burn tells a library that is built without backends; an
+    /// unknown one gets the path that every backend has.
+    pub fn of(device: &Device) -> Self {
+        let name = format!("{device:?}");
+        let is = |part: &str| name.contains(part);
+        if is("Flex") || is("NdArray") {
+            Self::Host
+        } else if is("LibTorch") {
+            Self::Torch
+        } else if is("Cube") || is("Cuda") {
+            Self::Cube
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// How one attention is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttentionPlan {
+    /// Tiles of queries and keys in the processor's caches, with a running softmax.
+    Tiled,
+    /// The backend's own kernel, for so many queries at a time, filled up to a multiple of
+    /// `multiple`. Even if the backend should fall back to whole scores, they stay within the
+    /// budget.
+    Fused {
+        /// Queries of a call.
+        queries: usize,
+        /// What the number of queries is filled up to a multiple of.
+        multiple: usize,
+    },
+    /// Product, softmax and product, for so many queries at a time.
+    Composed {
+        /// Queries of a chunk.
+        queries: usize,
+    },
+}
+
+impl AttentionPlan {
+    /// The plan for `shape` in numbers of type `dtype`; `tracked` when gradients will be asked
+    /// for.
+    pub fn new(shape: AttentionShape, engine: Engine, dtype: DType, tracked: bool) -> Self {
+        let half = matches!(dtype, DType::F16 | DType::BF16);
+        match engine {
+            // Burn differentiates its kernels by composing them with the whole score matrix.
+            _ if tracked => shape.composed(engine),
+            Engine::Host => Self::Tiled,
+            Engine::Torch => Self::Fused { queries: shape.rows(MAX_SCORE_BYTES, COMPOSED_COPIES), multiple: 1 },
+            // The kernel computes in f16 whatever it is given: not for those who ask for f32.
+            Engine::Cube if half && shape.head_dim.is_multiple_of(FUSED_HEAD_DIM) => {
+                let rows = shape.rows(MAX_SCORE_BYTES, COMPOSED_COPIES) / FUSED_QUERIES * FUSED_QUERIES;
+                if rows == 0 {
+                    return shape.composed(engine);
+                }
+                Self::Fused { queries: rows, multiple: FUSED_QUERIES }
+            }
+            Engine::Cube | Engine::Other => shape.composed(engine),
+        }
+    }
+
+    /// Bytes of scores that this plan holds at most, if the backend keeps nothing in caches.
+    pub fn score_bytes(&self, shape: AttentionShape) -> u64 {
+        match self {
+            Self::Tiled => 0,
+            Self::Fused { queries, multiple } => {
+                shape.row_bytes(COMPOSED_COPIES) * (*queries).min(shape.queries.next_multiple_of(*multiple)) as u64
+            }
+            Self::Composed { queries } => shape.row_bytes(COMPOSED_COPIES) * (*queries).min(shape.queries) as u64,
+        }
+    }
+}
+
+impl AttentionShape {
+    fn row_bytes(&self, copies: u64) -> u64 {
+        let scores = (self.batch as u64).saturating_mul(self.heads as u64).saturating_mul(self.keys as u64);
+        scores.saturating_mul(SCORE_BYTES * copies).max(1)
+    }
+
+    /// Queries whose scores fit into `budget`, at least one.
+    fn rows(&self, budget: u64, copies: u64) -> usize {
+        (budget / self.row_bytes(copies)).clamp(1, u64::from(u32::MAX)) as usize
+    }
+
+    fn composed(&self, engine: Engine) -> AttentionPlan {
+        let most = self.rows(MAX_SCORE_BYTES, COMPOSED_COPIES);
+        let queries = match engine {
+            Engine::Host => self.rows(HOST_SCORE_BYTES, COMPOSED_COPIES).max(MIN_QUERIES as usize).min(most),
+            _ => most,
+        };
+        AttentionPlan::Composed { queries }
+    }
+}

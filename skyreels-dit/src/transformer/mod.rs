@@ -1,0 +1,22 @@
+//! The denoiser: patches and identity tokens in, velocity out.
+
+mod block;
+mod config;
+mod embed;
+mod flops;
+mod model;
+mod modulation;
+mod patch;
+mod positions;
+mod rotary;
+mod time;
+
+pub use block::{Block, FeedForward, SelfAttention};
+pub use config::{IDENTITY_TOKENS, TransformerConfig};
+pub use embed::{FaceProjector, PatchEmbed};
+pub use model::Transformer;
+pub use modulation::{ModulatedNorm, OutputNorm};
+pub use patch::{patchify, unpatchify};
+pub use positions::sincos_positions;
+pub use rotary::{Rotary, crop_region};
+pub use time::{TimeEmbedding, timestep_code};

@@ -1,0 +1,210 @@
+//! The denoiser.
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::{Device, Tensor};
+use skyreels_core::checkpoint::Published;
+use skyreels_core::nn::{LayerNorm, linear};
+
+use super::block::{Block, split};
+use super::config::TransformerConfig;
+use super::embed::PatchEmbed;
+use super::modulation::OutputNorm;
+use super::patch::unpatchify;
+use super::rotary::Rotary;
+use super::time::{TimeEmbedding, timestep_code};
+use crate::trace::Trace;
+use crate::{Error, Result};
+
+/// The SkyReels-A1 transformer (`CogVideoXTransformer3DModel` with three inputs and image tokens).
+///
+/// Predicts the velocity `v` of noisy latents, given control latents, image latents and the
+/// identity tokens of the portrait's face.
+#[derive(Module, Debug)]
+pub struct Transformer {
+    patch_embed: PatchEmbed,
+    time_embedding: TimeEmbedding,
+    transformer_blocks: Vec<Block>,
+    norm_final: LayerNorm,
+    norm_out: OutputNorm,
+    proj_out: Linear,
+    #[module(skip)]
+    config: TransformerConfig,
+}
+
+impl Published for Transformer {
+    const RENAMED: &'static [(&'static str, &'static str)] = &[
+        ("pose_proj.expand", "pose_proj.0"),
+        ("pose_proj.project", "pose_proj.2"),
+        ("attn1.to_out", "attn1.to_out.0"),
+        ("ff.expand", "ff.net.0.proj"),
+        ("ff.project", "ff.net.2"),
+    ];
+}
+
+impl TransformerConfig {
+    /// A transformer of these sizes. Its parameters take no memory until they are loaded or used;
+    /// used without loading, they are random.
+    ///
+    /// # Errors
+    /// Those of [`validate`](Self::validate).
+    pub fn init(&self, device: &Device) -> Result<Transformer> {
+        self.validate()?;
+        let width = self.width();
+        Ok(Transformer {
+            patch_embed: PatchEmbed::new(self, device),
+            time_embedding: TimeEmbedding::new(width, self.time_embed_dim, device),
+            transformer_blocks: (0..self.num_layers).map(|_| Block::new(self, device)).collect(),
+            norm_final: LayerNorm::new(width, self.norm_eps, device),
+            norm_out: OutputNorm::new(self.time_embed_dim, width, self.norm_eps, device),
+            proj_out: linear(width, self.out_channels * self.patch_size * self.patch_size, device),
+            config: self.clone(),
+        })
+    }
+
+    /// Rotary tables for latents of this size.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the patches do not tile the latents.
+    pub fn rotary(&self, frames: usize, height: usize, width: usize, device: &Device) -> Result<Rotary> {
+        Rotary::new(self.attention_head_dim, self.grid(frames, height, width)?, device)
+    }
+}
+
+impl Transformer {
+    /// The sizes of this model.
+    pub fn config(&self) -> &TransformerConfig {
+        &self.config
+    }
+
+    /// Refuses weights whose face projector carries nothing.
+    ///
+    /// The original creates `pose_proj` with every value zero, a point from which its first layer
+    /// never moves; a checkpoint in that state ignores the portrait's face.
+    ///
+    /// # Errors
+    /// [`Error::DeadFaceBranch`].
+    pub fn check_face_branch(&self) -> Result<()> {
+        if self.face_branch_is_dead() { Err(Error::DeadFaceBranch) } else { Ok(()) }
+    }
+
+    /// True when every value of `patch_embed.pose_proj.0.weight` is zero.
+    pub fn face_branch_is_dead(&self) -> bool {
+        self.patch_embed.face_branch_is_dead()
+    }
+
+    /// Identity tokens as the blocks take them. They do not depend on the step: compute them once
+    /// and call [`denoise`](Self::denoise) with them.
+    ///
+    /// Guidance goes from all-zero identity tokens to those of the face, everything else being the
+    /// same.
+    ///
+    /// # Shapes
+    /// `[batch, tokens, identity_width] -> [batch, tokens, width]`
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for another width, or, with learned positions, another number of tokens.
+    pub fn embed_identity(&self, identity: Tensor<3>) -> Result<Tensor<3>> {
+        self.patch_embed.identity(identity)
+    }
+
+    /// The velocity at `timesteps`: [`embed_identity`](Self::embed_identity), then
+    /// [`denoise`](Self::denoise).
+    ///
+    /// # Shapes
+    /// - `latents` `[batch, frames, in_channels, height, width]`: noisy, control and image latents,
+    ///   in this order on the channel axis
+    /// - `identity` `[batch, tokens, identity_width]`
+    /// - `timesteps` one per batch entry
+    /// - `rotary` from [`TransformerConfig::rotary`] with the size of the latents
+    /// - `-> [batch, frames, out_channels, height, width]` in the type of `latents`
+    ///
+    /// # Errors
+    /// [`Error::Shape`] and [`Error::PictureSize`] when the inputs do not fit the model or each
+    /// other.
+    pub fn forward(
+        &self,
+        latents: Tensor<5>,
+        identity: Tensor<3>,
+        timesteps: &[usize],
+        rotary: &Rotary,
+    ) -> Result<Tensor<5>> {
+        self.denoise(latents, self.embed_identity(identity)?, timesteps, rotary, &mut Trace::off())
+    }
+
+    /// The velocity, from identity tokens that are embedded already; `trace` collects the
+    /// intermediate results.
+    ///
+    /// # Shapes
+    /// Those of [`forward`](Self::forward), with `identity` `[batch, tokens, width]`.
+    ///
+    /// # Errors
+    /// Those of [`forward`](Self::forward).
+    pub fn denoise(
+        &self,
+        latents: Tensor<5>,
+        identity: Tensor<3>,
+        timesteps: &[usize],
+        rotary: &Rotary,
+        trace: &mut Trace,
+    ) -> Result<Tensor<5>> {
+        let [batch, frames, _, height, width] = latents.dims();
+        let grid = self.config.grid(frames, height, width)?;
+        self.check_inputs(batch, grid, &identity, timesteps, rotary)?;
+        let (dtype, device) = (latents.dtype(), latents.device());
+
+        let code = timestep_code(timesteps, self.config.width(), &device);
+        trace.record("time_proj", &code);
+        let time = self.time_embedding.forward(code.cast(self.patch_embed.dtype()));
+        trace.record("time_embedding", &time);
+
+        let mut identity = identity;
+        let mut video = self.patch_embed.video(latents)?;
+        let [_, identity_tokens, _] = identity.dims();
+        trace.record("patch_embed", &Tensor::cat(vec![identity.clone(), video.clone()], 1));
+
+        let rotary = rotary.after_identity_tokens(identity_tokens);
+        for (number, block) in self.transformer_blocks.iter().enumerate() {
+            trace.set_prefix(|| format!("block{number}_"));
+            (video, identity) = block.forward(video, identity, time.clone(), &rotary, trace);
+        }
+        trace.set_prefix(String::new);
+
+        let normed = self.norm_final.forward(Tensor::cat(vec![identity, video], 1));
+        trace.record("norm_final", &normed);
+        let (_, video) = split(normed, identity_tokens);
+        let video = self.norm_out.forward(video, time);
+        trace.record("norm_out", &video);
+        let patches = self.proj_out.forward(video);
+        trace.record("proj_out", &patches);
+        Ok(unpatchify(patches, grid, self.config.patch_size).cast(dtype))
+    }
+
+    fn check_inputs(
+        &self,
+        batch: usize,
+        grid: [usize; 3],
+        identity: &Tensor<3>,
+        timesteps: &[usize],
+        rotary: &Rotary,
+    ) -> Result<()> {
+        let check = |fits: bool, what: &'static str, found: Vec<usize>, expected: String| {
+            if fits { Ok(()) } else { Err(Error::Shape { what, found, expected }) }
+        };
+        let [identity_batch, tokens, width] = identity.dims();
+        check(
+            batch > 0 && identity_batch == batch && tokens > 0 && width == self.config.width(),
+            "embedded identity tokens",
+            identity.dims().to_vec(),
+            format!("[{batch}, tokens, {}] as the latents' batch and the model's width say", self.config.width()),
+        )?;
+        check(timesteps.len() == batch, "timesteps", vec![timesteps.len()], format!("[{batch}], one per batch entry"))?;
+        let expected = [grid.iter().product(), self.config.attention_head_dim];
+        check(
+            rotary.cos().dims() == expected,
+            "rotary tables",
+            rotary.cos().dims().to_vec(),
+            format!("{expected:?} for latents of this size"),
+        )
+    }
+}

@@ -1,0 +1,72 @@
+//! Norms whose scale and shift come from the timestep.
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::{Device, Tensor};
+use skyreels_core::nn::{LayerNorm, linear, silu};
+
+/// Both streams in front of a branch of a block.
+#[derive(Debug, Clone)]
+pub(super) struct Modulated {
+    /// Normalised and modulated video tokens, `[batch, video tokens, width]`.
+    pub video: Tensor<3>,
+    /// Normalised and modulated identity tokens, `[batch, identity tokens, width]`.
+    pub identity: Tensor<3>,
+    /// Gate of the branch for video tokens, `[batch, 1, width]`.
+    pub video_gate: Tensor<3>,
+    /// Gate of the branch for identity tokens, `[batch, 1, width]`.
+    pub identity_gate: Tensor<3>,
+}
+
+/// `LN(x) (1 + scale) + shift` with scale, shift and a gate from the time embedding, one set for
+/// the video and one for the identity tokens; the norm is shared (`CogVideoXLayerNormZero`).
+#[derive(Module, Debug)]
+pub struct ModulatedNorm {
+    linear: Linear,
+    norm: LayerNorm,
+}
+
+impl ModulatedNorm {
+    pub(super) fn new(time: usize, width: usize, epsilon: f64, device: &Device) -> Self {
+        Self { linear: linear(time, 6 * width, device), norm: LayerNorm::new(width, epsilon, device) }
+    }
+
+    /// # Shapes
+    /// `video` and `identity` `[batch, tokens, width]`, `time` `[batch, time_embed_dim]`.
+    pub(super) fn forward(&self, video: Tensor<3>, identity: Tensor<3>, time: Tensor<2>) -> Modulated {
+        let chunks = self.linear.forward(silu(time)).unsqueeze_dim::<3>(1).chunk(6, 2);
+        let [shift, scale, video_gate, identity_shift, identity_scale, identity_gate] =
+            chunks.try_into().expect("the layer is six times the width");
+        Modulated {
+            video: modulate(self.norm.forward(video), scale, shift),
+            identity: modulate(self.norm.forward(identity), identity_scale, identity_shift),
+            video_gate,
+            identity_gate,
+        }
+    }
+}
+
+/// The last norm, without a gate (`AdaLayerNorm` with shift before scale).
+#[derive(Module, Debug)]
+pub struct OutputNorm {
+    linear: Linear,
+    norm: LayerNorm,
+}
+
+impl OutputNorm {
+    pub(super) fn new(time: usize, width: usize, epsilon: f64, device: &Device) -> Self {
+        Self { linear: linear(time, 2 * width, device), norm: LayerNorm::new(width, epsilon, device) }
+    }
+
+    /// # Shapes
+    /// `video` `[batch, tokens, width]`, `time` `[batch, time_embed_dim]`.
+    pub(super) fn forward(&self, video: Tensor<3>, time: Tensor<2>) -> Tensor<3> {
+        let chunks = self.linear.forward(silu(time)).unsqueeze_dim::<3>(1).chunk(2, 2);
+        let [shift, scale] = chunks.try_into().expect("the layer is twice the width");
+        modulate(self.norm.forward(video), scale, shift)
+    }
+}
+
+fn modulate(x: Tensor<3>, scale: Tensor<3>, shift: Tensor<3>) -> Tensor<3> {
+    x * (scale + 1.0) + shift
+}

@@ -1,0 +1,160 @@
+//! Retargeting with MediaPipe's mesh alone.
+
+use super::{PortraitFace, RetargetedFrame, Retargeter};
+use crate::draw::contours::{LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS, lips};
+use crate::motion::rotation;
+use crate::{Error, LANDMARKS, Motion, Openness, Proportions, Result, SMOOTHING};
+
+/// Which driving frame shows the expression and pose of the portrait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Anchor {
+    /// The first one, as in the original.
+    #[default]
+    First,
+    /// The one with the least expression: for clips that begin with an open mouth. The pose stays relative to the first.
+    MostNeutral,
+    /// This one, for expression and pose.
+    Frame(usize),
+}
+
+/// How displacements are fitted to the portrait's proportions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scale {
+    /// Not at all: both faces are on the scale of the canonical head.
+    Canonical,
+    /// By region: eyes by their width and opening, the mouth by its width, the rest by the face's width, height
+    /// and depth.
+    #[default]
+    Regions,
+}
+
+/// Rotation relative to the anchor frame, expression as displacement of the mesh in the head's own frame.
+///
+/// With `R` rotations, `H` head points, `D` displacements, `S` the fit of proportions and `a` the anchor frame, frame `i`
+/// of the portrait shows
+///
+/// ```text
+/// R_portrait R_a^-1 R_i (H_portrait + S (D_i - D_a))
+/// ```
+///
+/// through the portrait's own camera, at its own place: neither translation nor scale of the driver count. Everything is
+/// relative to the anchor, eyes and lips too, except that lids close by ratio: a lid gap of half the anchor's
+/// becomes half the portrait's, so that closed is closed. Rotations are smoothed as in the original.
+///
+/// What it cannot do: when the driver's lips are open in the anchor frame and close later, the portrait's closed lips
+/// would pass through each other; the gap is held at zero instead.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MeshRetargeter {
+    /// The driving frame that the portrait is taken to show.
+    pub anchor: Anchor,
+    /// Fit of the displacements.
+    pub scale: Scale,
+    /// Weight of the newest rotation in the smoothed one, above 0 and up to 1; 1 does not smooth.
+    pub smoothing: f64,
+}
+
+impl Default for MeshRetargeter {
+    fn default() -> Self {
+        Self { anchor: Anchor::First, scale: Scale::Regions, smoothing: SMOOTHING }
+    }
+}
+
+/// Proportions of two faces are never taken to differ more than by this factor: a squinting anchor must not throw lids across the face.
+const MAX_RATIO: f64 = 2.0;
+
+/// Pairs of inner lip points, upper and lower.
+const INNER_LIPS: [[usize; 2]; 9] =
+    [[191, 95], [80, 88], [81, 178], [82, 87], [13, 14], [312, 317], [311, 402], [310, 318], [415, 324]];
+
+impl Retargeter for MeshRetargeter {
+    fn retarget(&self, portrait: &PortraitFace, motion: &Motion) -> Result<Vec<RetargetedFrame>> {
+        if !(self.smoothing > 0.0 && self.smoothing <= 1.0) {
+            return Err(Error::invalid("smoothing", format!("{} is not above 0 and up to 1", self.smoothing)));
+        }
+        let (pose_anchor, anchor) = match self.anchor {
+            Anchor::First => (0, 0),
+            Anchor::MostNeutral => (0, motion.most_neutral()),
+            Anchor::Frame(index) => (index, index),
+        };
+        let frames = motion.frames();
+        let Some(start) = frames.get(anchor) else {
+            return Err(Error::invalid("anchor", format!("frame {anchor} of {} frames", frames.len())));
+        };
+        let stored = |i: usize| rotation::from_stored(frames[i].rotation);
+        let driver: Vec<_> = (0..frames.len()).filter_map(stored).collect();
+        let rotations =
+            rotation::relative(portrait.rotation(), &rotation::smooth(&driver, self.smoothing), pose_anchor);
+        let fit = match self.scale {
+            Scale::Canonical => vec![[1.0; 3]; LANDMARKS],
+            Scale::Regions => region_fit(motion.proportions(), &start.openness, portrait),
+        };
+        let moved = frames.iter().zip(&rotations).enumerate().map(|(index, (frame, rotation))| {
+            let moves = frame.expression.iter().zip(&start.expression).zip(&fit);
+            let mut displacement: Vec<[f64; 3]> =
+                moves.map(|((at, from), fit)| [0, 1, 2].map(|k| fit[k] * f64::from(at[k] - from[k]))).collect();
+            portrait.part_lips(&mut displacement);
+            let points = (0..LANDMARKS).map(|i| portrait.moved(i, rotation, displacement[i]));
+            let points: Vec<_> = points.collect::<Option<_>>().ok_or_else(|| {
+                Error::invalid("motion", format!("frame {index} moves a point of the portrait behind the camera"))
+            })?;
+            let pupil = |i: usize| Some([points[i][0], points[i][1]]);
+            Ok(RetargetedFrame { pupils: [pupil(RIGHT_IRIS), pupil(LEFT_IRIS)], points })
+        });
+        moved.collect()
+    }
+}
+
+impl PortraitFace {
+    /// Place of a moved point: exactly the landmark when it has not moved.
+    fn moved(
+        &self,
+        index: usize,
+        rotation: &nalgebra::UnitQuaternion<f64>,
+        displacement: [f64; 3],
+    ) -> Option<[f64; 3]> {
+        let (rest, now) =
+            (self.project(index, self.rotation(), [0.0; 3])?, self.project(index, rotation, displacement)?);
+        // The head explains the landmarks to f32 precision only; what it explains is the difference.
+        Some([0, 1, 2].map(|k| f64::from(self.landmarks()[index][k]) + now[k] - rest[k]))
+    }
+
+    /// Keeps the inner lips from passing through each other: a pair that would meets in the middle.
+    fn part_lips(&self, displacement: &mut [[f64; 3]]) {
+        for [upper, lower] in INNER_LIPS {
+            let rest = self.height(upper) - self.height(lower);
+            let crossed = -(rest + displacement[upper][1] - displacement[lower][1]);
+            // Lips that touch at rest may overlap by as much as they do there.
+            if crossed > (-rest).max(0.0) {
+                let back = (crossed - (-rest).max(0.0)) / 2.0;
+                displacement[upper][1] += back;
+                displacement[lower][1] -= back;
+            }
+        }
+    }
+}
+
+/// The factors of each point's displacement.
+fn region_fit(driver: &Proportions, driver_openness: &Openness, portrait: &PortraitFace) -> Vec<[f64; 3]> {
+    let own = portrait.proportions();
+    let own_openness = portrait.openness();
+    let ratio = |own: f32, driver: f32| {
+        let ratio = f64::from(own) / f64::from(driver);
+        if ratio.is_finite() { ratio.clamp(1.0 / MAX_RATIO, MAX_RATIO) } else { 1.0 }
+    };
+    let mut fit = vec![[0, 1, 2].map(|k| ratio(own.face[k], driver.face[k])); LANDMARKS];
+    for (side, (contour, iris)) in [(RIGHT_EYE, RIGHT_IRIS), (LEFT_EYE, LEFT_IRIS)].into_iter().enumerate() {
+        let width = ratio(own.eye_width[side], driver.eye_width[side]);
+        let opening = ratio(own_openness.eyes[side], driver_openness.eyes[side]);
+        for i in contour {
+            fit[i] = [width, opening, width];
+        }
+        for i in iris..iris + 5 {
+            fit[i] = [width; 3];
+        }
+    }
+    let mouth = ratio(own.mouth_width, driver.mouth_width);
+    for i in lips() {
+        fit[i] = [mouth; 3];
+    }
+    fit
+}

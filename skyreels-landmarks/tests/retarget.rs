@@ -1,0 +1,180 @@
+//! The mesh retargeter: what it must leave alone, and what it must carry over.
+
+use proptest::prelude::*;
+use skyreels_landmarks::{
+    Anchor, CropBox, Face, MeshRetargeter, Motion, PortraitFace, RetargetedFrame, Retargeter, Scale, synthetic,
+};
+
+const SIZE: [u32; 2] = [720, 480];
+
+fn face(seed: u64) -> Face {
+    synthetic::portrait(SIZE[0], SIZE[1], seed).unwrap().1
+}
+
+fn portrait(seed: u64) -> PortraitFace {
+    PortraitFace::new(&face(seed), SIZE).unwrap()
+}
+
+/// Largest distance of a retargeted point from a landmark, relative to the picture.
+fn farthest(frame: &RetargetedFrame, landmarks: &[[f32; 3]]) -> f64 {
+    let moved = frame
+        .points
+        .iter()
+        .zip(landmarks)
+        .map(|(a, b)| (0..3).map(|k| (a[k] - f64::from(b[k])).abs()).fold(0.0, f64::max));
+    moved.fold(0.0, f64::max)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn the_first_frame_of_ones_own_video_is_the_portrait(seed in 0u64..1000, other in 0u64..1000) {
+        let faces = [face(seed), face(other)].map(Some);
+        let motion = Motion::from_faces(faces, 12.0).unwrap().motion;
+        let frames = MeshRetargeter::default().retarget(&portrait(seed), &motion).unwrap();
+        prop_assert!(farthest(&frames[0], portrait(seed).landmarks()) < 1e-12);
+    }
+
+    #[test]
+    fn a_driver_that_does_not_move_leaves_any_portrait_as_it_is(seed in 0u64..1000, driver in 0u64..1000) {
+        let motion = Motion::from_faces(vec![Some(face(driver)); 3], 12.0).unwrap().motion;
+        let portrait = portrait(seed);
+        for frame in MeshRetargeter::default().retarget(&portrait, &motion).unwrap() {
+            prop_assert!(farthest(&frame, portrait.landmarks()) < 1e-12);
+        }
+    }
+
+    #[test]
+    fn without_smoothing_another_frame_of_the_same_person_is_met_where_the_head_stays(seed in 0u64..1000, k in 1usize..24) {
+        // The performer of a synthetic performance keeps the place; its own first frame is the portrait.
+        let motion = synthetic::performance(24, 12.0, seed).unwrap();
+        let first = MeshRetargeter { smoothing: 1.0, ..MeshRetargeter::default() };
+        let there = first.retarget(&portrait(seed), &motion).unwrap();
+        // From frame k back to frame k: anchored there, frame k is the portrait.
+        let anchored = MeshRetargeter { anchor: Anchor::Frame(k), ..first };
+        let back = anchored.retarget(&portrait(seed), &motion).unwrap();
+        prop_assert!(farthest(&back[k], portrait(seed).landmarks()) < 1e-12);
+        prop_assert!(farthest(&there[0], portrait(seed).landmarks()) < 1e-12);
+    }
+
+    #[test]
+    fn a_head_twice_as_large_and_far_moves_alike(seed in 0u64..1000) {
+        let motion = synthetic::performance(6, 12.0, seed).unwrap();
+        let mut large = face(seed);
+        large.matrix.iter_mut().take(3).flatten().for_each(|v| *v *= 2.0);
+        let (a, b) = (portrait(seed), PortraitFace::new(&large, SIZE).unwrap());
+        let (a, b) = (
+            MeshRetargeter::default().retarget(&a, &motion).unwrap(),
+            MeshRetargeter::default().retarget(&b, &motion).unwrap(),
+        );
+        for (a, b) in a.iter().zip(&b) {
+            let gap = a.points.iter().zip(&b.points).map(|(p, q)| (p[0] - q[0]).hypot(p[1] - q[1])).fold(0.0, f64::max);
+            prop_assert!(gap < 1e-6, "{gap}");
+        }
+    }
+
+    #[test]
+    fn a_crop_shows_the_same_points_enlarged(seed in 0u64..1000, x in 0u32..200, y in 0u32..100) {
+        let crop = CropBox { x, y, width: 360, height: 240 };
+        let motion = synthetic::performance(4, 12.0, seed).unwrap();
+        let cropped = PortraitFace::in_crop(&face(seed), SIZE, &crop).unwrap();
+        let whole = MeshRetargeter::default().retarget(&portrait(seed), &motion).unwrap();
+        let part = MeshRetargeter::default().retarget(&cropped, &motion).unwrap();
+        for (whole, part) in whole.iter().zip(&part) {
+            for (p, q) in whole.points.iter().zip(&part.points) {
+                let [u, v] = [p[0] * 720.0 - f64::from(x), p[1] * 480.0 - f64::from(y)];
+                prop_assert!((u - q[0] * 360.0).abs() < 1e-3 && (v - q[1] * 240.0).abs() < 1e-3);
+            }
+        }
+    }
+}
+
+/// Gap between two points in the picture, in pixels.
+fn gap(frame: &RetargetedFrame, a: usize, b: usize) -> f64 {
+    let [p, q] = [frame.points[a], frame.points[b]];
+    (720.0 * (p[0] - q[0])).hypot(480.0 * (p[1] - q[1]))
+}
+
+#[test]
+fn a_blink_closes_the_eyes_of_any_portrait() {
+    let motion = synthetic::performance(48, 24.0, 9).unwrap();
+    let closed = |i: &usize| motion.frames()[*i].openness.eyes[0] < 0.15;
+    let blink = (0..48).find(closed).expect("the performance blinks");
+    for seed in 0..6 {
+        let frames = MeshRetargeter::default().retarget(&portrait(seed), &motion).unwrap();
+        for (upper, lower) in [(159, 145), (386, 374)] {
+            let (open, shut) = (gap(&frames[0], upper, lower), gap(&frames[blink], upper, lower));
+            assert!(shut < 0.25 * open, "{seed}: {open} to {shut}");
+        }
+    }
+}
+
+#[test]
+fn an_opened_mouth_opens_the_portraits_mouth() {
+    let motion = synthetic::performance(48, 12.0, 2).unwrap();
+    let widest =
+        (0..48).max_by(|a, b| motion.frames()[*a].openness.mouth.total_cmp(&motion.frames()[*b].openness.mouth));
+    let frames = MeshRetargeter::default().retarget(&portrait(3), &motion).unwrap();
+    let eyes = gap(&frames[0], 33, 263);
+    assert!(gap(&frames[widest.unwrap()], 13, 14) > 0.05 * eyes);
+    assert!(gap(&frames[0], 13, 14) < 0.01 * eyes);
+}
+
+#[test]
+fn lips_never_pass_through_each_other() {
+    // A driver that begins with an open mouth and closes it, on a portrait with closed lips.
+    let motion = synthetic::performance(48, 12.0, 2).unwrap();
+    let widest =
+        (0..48).max_by(|a, b| motion.frames()[*a].openness.mouth.total_cmp(&motion.frames()[*b].openness.mouth));
+    let retargeter = MeshRetargeter { anchor: Anchor::Frame(widest.unwrap()), ..MeshRetargeter::default() };
+    let eyes = gap(&retargeter.retarget(&portrait(3), &motion).unwrap()[0], 33, 263);
+    for frame in retargeter.retarget(&portrait(3), &motion).unwrap() {
+        // They meet in the head's frame; a nod shows a little of how far one lies in front of the other.
+        let below = 480.0 * (frame.points[13][1] - frame.points[14][1]);
+        assert!(below < 0.02 * eyes, "the upper lip is {below} pixels below the lower one");
+    }
+}
+
+#[test]
+fn the_nose_follows_the_turn_of_the_head() {
+    let motion = synthetic::performance(36, 12.0, 4).unwrap();
+    let frames =
+        MeshRetargeter { smoothing: 1.0, ..MeshRetargeter::default() }.retarget(&portrait(4), &motion).unwrap();
+    // Half of twice the y component is the sine of the turn; positive turns go to the person's left, the picture's right.
+    for (frame, moved) in motion.frames().iter().zip(&frames) {
+        let turn = frame.rotation[2];
+        if turn.abs() > 0.03 {
+            let shift = moved.points[4][0] - frames[0].points[4][0];
+            assert!(shift * f64::from(turn) > 0.0, "turn {turn} moves the nose by {shift}");
+        }
+    }
+}
+
+#[test]
+fn options_without_sense_are_refused() {
+    let motion = synthetic::performance(3, 12.0, 1).unwrap();
+    for bad in [
+        MeshRetargeter { smoothing: 0.0, ..MeshRetargeter::default() },
+        MeshRetargeter { smoothing: f64::NAN, ..MeshRetargeter::default() },
+        MeshRetargeter { anchor: Anchor::Frame(3), ..MeshRetargeter::default() },
+    ] {
+        assert!(bad.retarget(&portrait(1), &motion).is_err());
+    }
+    let canonical = MeshRetargeter { scale: Scale::Canonical, anchor: Anchor::MostNeutral, smoothing: 1.0 };
+    assert_eq!(canonical.retarget(&portrait(1), &motion).unwrap().len(), 3);
+}
+
+#[test]
+fn a_portrait_without_points_or_behind_the_camera_is_refused() {
+    let mut short = face(1);
+    short.landmarks.pop();
+    let mut behind = face(1);
+    behind.matrix[2][3] = 20.0;
+    let mut lost = face(1);
+    lost.landmarks[3][0] = f32::NAN;
+    for bad in [short, behind, lost] {
+        assert!(PortraitFace::new(&bad, SIZE).is_err());
+    }
+    assert!(PortraitFace::new(&face(1), [0, 480]).is_err());
+}

@@ -1,0 +1,112 @@
+//! Residual blocks and changes of resolution, shared by encoder and decoder.
+
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv3d};
+use burn::tensor::{Device, Tensor};
+use skyreels_core::nn::{self, silu};
+
+use crate::conv::{CausalConv, frame_conv, halving_frame_conv, point_conv};
+use crate::norm::Norm;
+use crate::pass::Pass;
+use crate::resize::{double_frames, double_size, halve_frames};
+
+/// Residual blocks between the last level and the ends.
+const MID_LAYERS: usize = 2;
+
+/// `shortcut(x) + conv2(silu(norm2(conv1(silu(norm1(x))))))` (`CogVideoXResnetBlock3D`).
+#[derive(Module, Debug)]
+pub(crate) struct Resnet<N: Module> {
+    norm1: N,
+    conv1: CausalConv,
+    norm2: N,
+    conv2: CausalConv,
+    conv_shortcut: Option<Conv3d>,
+}
+
+impl<N: Norm> Resnet<N> {
+    pub(crate) fn new(channels: [usize; 2], norm: impl Fn(usize) -> N, device: &Device) -> Self {
+        let [from, to] = channels;
+        Self {
+            norm1: norm(from),
+            conv1: CausalConv::new([from, to], device),
+            norm2: norm(to),
+            conv2: CausalConv::new([to, to], device),
+            conv_shortcut: (from != to).then(|| point_conv([from, to], device)),
+        }
+    }
+
+    pub(crate) fn forward(&self, x: Tensor<5>, guide: &N::Guide, pass: &mut Pass) -> Tensor<5> {
+        let dtype = x.dtype();
+        let h = pass.named("norm1", |_| self.norm1.forward(x.clone(), guide));
+        let h = pass.named("conv1", |pass| self.conv1.forward(silu(h).cast(dtype), pass.cache));
+        let h = pass.named("norm2", |_| self.norm2.forward(h, guide));
+        let h = pass.named("conv2", |pass| self.conv2.forward(silu(h).cast(dtype), pass.cache));
+        match &self.conv_shortcut {
+            Some(conv) => conv.forward(x) + h,
+            None => x + h,
+        }
+    }
+}
+
+/// Runs residual blocks one after the other.
+pub(crate) fn resnets<N: Norm>(blocks: &[Resnet<N>], x: Tensor<5>, guide: &N::Guide, pass: &mut Pass) -> Tensor<5> {
+    blocks
+        .iter()
+        .enumerate()
+        .fold(x, |x, (index, block)| pass.named(format_args!("resnets.{index}"), |pass| block.forward(x, guide, pass)))
+}
+
+/// The coarsest level between encoder or decoder blocks and their ends (`CogVideoXMidBlock3D`).
+#[derive(Module, Debug)]
+pub(crate) struct MidBlock<N: Module> {
+    resnets: Vec<Resnet<N>>,
+}
+
+impl<N: Norm> MidBlock<N> {
+    pub(crate) fn new(channels: usize, norm: impl Fn(usize) -> N, device: &Device) -> Self {
+        Self { resnets: (0..MID_LAYERS).map(|_| Resnet::new([channels; 2], &norm, device)).collect() }
+    }
+
+    pub(crate) fn forward(&self, x: Tensor<5>, guide: &N::Guide, pass: &mut Pass) -> Tensor<5> {
+        resnets(&self.resnets, x, guide, pass)
+    }
+}
+
+/// Half the size, and half the frames where the level compresses time (`CogVideoXDownsample3D`).
+#[derive(Module, Debug)]
+pub(crate) struct Downsample {
+    conv: Conv2d,
+    #[module(skip)]
+    time: bool,
+}
+
+impl Downsample {
+    pub(crate) fn new(channels: usize, time: bool, device: &Device) -> Self {
+        Self { conv: nn::conv2d([channels; 2], 3, 2, device), time }
+    }
+
+    pub(crate) fn forward(&self, x: Tensor<5>) -> Tensor<5> {
+        let x = if self.time { halve_frames(x) } else { x };
+        halving_frame_conv(&self.conv, x)
+    }
+}
+
+/// Double the size, and twice the frames where the level expands time (`CogVideoXUpsample3D`).
+#[derive(Module, Debug)]
+pub(crate) struct Upsample {
+    conv: Conv2d,
+    #[module(skip)]
+    time: bool,
+}
+
+impl Upsample {
+    pub(crate) fn new(channels: usize, time: bool, device: &Device) -> Self {
+        Self { conv: nn::conv2d([channels; 2], 3, 1, device), time }
+    }
+
+    pub(crate) fn forward(&self, x: Tensor<5>) -> Tensor<5> {
+        // The convolution works frame by frame: frames are repeated after it, not before.
+        let x = frame_conv(&self.conv, double_size(x));
+        if self.time { double_frames(x) } else { x }
+    }
+}

@@ -1,0 +1,153 @@
+//! Group norm, and the group norm of the decoder that the latents modulate.
+
+use burn::module::{Initializer, Module, Param};
+use burn::tensor::{DType, Device, Tensor};
+
+use crate::conv::PointConv;
+use crate::resize::follow;
+
+/// Epsilon of every norm but those of the encoder's residual blocks, whatever `norm_eps` says.
+pub(crate) const FIXED_EPSILON: f64 = 1e-6;
+/// Elements that the variance looks at in one go: bounds its temporary copy.
+const PIECE: usize = 1 << 21;
+
+/// A norm in front of an activation.
+pub(crate) trait Norm: Module {
+    /// What modulates the norm.
+    type Guide;
+
+    /// # Shapes
+    /// `[batch, channels, frames, height, width]` of any float type to the same in f32.
+    fn forward(&self, x: Tensor<5>, guide: &Self::Guide) -> Tensor<5>;
+}
+
+/// Norm over groups of channels and all positions of a batch of frames.
+#[derive(Module, Debug)]
+pub(crate) struct GroupNorm {
+    weight: Param<Tensor<1>>,
+    bias: Param<Tensor<1>>,
+    #[module(skip)]
+    groups: usize,
+    #[module(skip)]
+    epsilon: f64,
+}
+
+impl GroupNorm {
+    pub(crate) fn new(groups: usize, channels: usize, epsilon: f64, device: &Device) -> Self {
+        Self {
+            weight: Initializer::Ones.init([channels], device),
+            bias: Initializer::Zeros.init([channels], device),
+            groups,
+            epsilon,
+        }
+    }
+
+    /// Scale and shift of each channel that normalise `x`: the norm is `x * scale + shift`, one
+    /// pass instead of four.
+    ///
+    /// # Shapes
+    /// `x` f32 `[batch, channels, frames, height, width]` to twice `[batch, channels, 1, 1, 1]`.
+    fn affine(&self, x: &Tensor<5>) -> (Tensor<5>, Tensor<5>) {
+        let [batch, channels, frames, height, width] = x.dims();
+        let each = channels / self.groups;
+        let x = x.clone().reshape([batch, self.groups, each * frames * height * width]);
+        let (mean, variance) = moments(x);
+        let per_channel = |t: Tensor<3>| t.repeat_dim(2, each).reshape([batch, channels]);
+        let weight = self.weight.val().unsqueeze::<2>();
+        let bias = self.bias.val().unsqueeze::<2>();
+        let scale = per_channel(variance.add_scalar(self.epsilon).sqrt().recip()) * weight;
+        let shift = bias - per_channel(mean) * scale.clone();
+        let shape = [batch, channels, 1, 1, 1];
+        (scale.reshape(shape), shift.reshape(shape))
+    }
+}
+
+impl Norm for GroupNorm {
+    type Guide = ();
+
+    fn forward(&self, x: Tensor<5>, (): &()) -> Tensor<5> {
+        let x = x.cast(DType::F32);
+        let (scale, shift) = self.affine(&x);
+        x * scale + shift
+    }
+}
+
+/// Mean and biased variance over the last axis, in two passes: the difference of squares would
+/// lose the variance of values far from zero.
+fn moments(x: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
+    let [batch, groups, length] = x.dims();
+    let mean = x.clone().mean_dim(2);
+    let step = (PIECE / (batch * groups)).max(1);
+    let squares = |start: usize| {
+        let piece = x.clone().narrow(2, start, step.min(length - start));
+        (piece - mean.clone()).square().sum_dim(2)
+    };
+    let sum = (step..length).step_by(step).fold(squares(0), |sum, start| sum + squares(start));
+    (mean, sum.div_scalar(length as f64))
+}
+
+/// `GroupNorm(x) * conv_y(latents) + conv_b(latents)` with the latents resized to `x`
+/// (`CogVideoXSpatialNorm3D`).
+///
+/// The convolutions are 1x1x1, so they commute with the nearest resize: they run at the size of
+/// the latents, and so does the product with the norm's scale and shift.
+#[derive(Module, Debug)]
+pub(crate) struct SpatialNorm {
+    norm_layer: GroupNorm,
+    conv_y: PointConv,
+    conv_b: PointConv,
+}
+
+impl SpatialNorm {
+    pub(crate) fn new(groups: usize, channels: usize, latent_channels: usize, device: &Device) -> Self {
+        Self {
+            norm_layer: GroupNorm::new(groups, channels, FIXED_EPSILON, device),
+            conv_y: PointConv::new([latent_channels, channels], device),
+            conv_b: PointConv::new([latent_channels, channels], device),
+        }
+    }
+}
+
+impl Norm for SpatialNorm {
+    /// The batch of latents that is being decoded.
+    type Guide = Tensor<5>;
+
+    fn forward(&self, x: Tensor<5>, latents: &Tensor<5>) -> Tensor<5> {
+        let x = x.cast(DType::F32);
+        let (scale, shift) = self.norm_layer.affine(&x);
+        let gain = self.conv_y.forward(latents.clone()).cast(DType::F32);
+        let offset = self.conv_b.forward(latents.clone()).cast(DType::F32) + gain.clone() * shift;
+        follow(x, gain * scale, offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Distribution, Tolerance};
+
+    use super::*;
+
+    #[test]
+    fn moments_of_values_far_from_zero_are_exact() {
+        let device = Device::flex();
+        let small = Tensor::<3>::random([1, 2, 5000], Distribution::Normal(0.0, 1.0), &device);
+        let (mean, variance) = moments(small.clone());
+        let (far_mean, far_variance) = moments(small + 1000.0);
+        let tolerance = Tolerance::absolute(1e-3);
+        far_mean.into_data().assert_approx_eq::<f32>(&(mean + 1000.0).into_data(), tolerance);
+        far_variance.into_data().assert_approx_eq::<f32>(&variance.into_data(), tolerance);
+    }
+
+    #[test]
+    fn a_group_comes_out_with_mean_zero_and_variance_one() {
+        let device = Device::flex();
+        let norm = GroupNorm::new(2, 4, 1e-6, &device);
+        let x = Tensor::random([1, 4, 3, 5, 7], Distribution::Uniform(3.0, 9.0), &device);
+        let (mean, variance) = moments(norm.forward(x, &()).reshape([1, 2, 2 * 3 * 5 * 7]));
+        mean.into_data()
+            .assert_approx_eq::<f32>(&Tensor::<3>::zeros([1, 2, 1], &device).into_data(), Tolerance::absolute(1e-5));
+        variance
+            .into_data()
+            .assert_approx_eq::<f32>(&Tensor::<3>::ones([1, 2, 1], &device).into_data(), Tolerance::absolute(1e-5));
+    }
+}

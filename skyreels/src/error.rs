@@ -1,0 +1,85 @@
+//! Everything that can go wrong between a portrait and a video.
+
+use std::path::PathBuf;
+
+/// Result of everything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, to what, and what to do. Errors of the parts come through unchanged.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Files, devices, limits, checkpoints, cancellation.
+    #[error(transparent)]
+    Core(#[from] skyreels_core::Error),
+    /// Faces, motion, drawing.
+    #[error(transparent)]
+    Landmarks(#[from] skyreels_landmarks::Error),
+    /// The VAE and the landmark guider.
+    #[error(transparent)]
+    Vae(#[from] skyreels_vae::Error),
+    /// The transformer and the vision tower.
+    #[error(transparent)]
+    Dit(#[from] skyreels_dit::Error),
+    /// A component of the checkpoint has a configuration that its network refuses.
+    #[error("{}: {reason}", path.display())]
+    Config {
+        /// The component's `config.json`.
+        path: PathBuf,
+        /// What the network says.
+        reason: String,
+    },
+    /// The components of a checkpoint do not belong together.
+    #[error("{}: the components do not fit each other: {reason}", path.display())]
+    Mismatch {
+        /// The checkpoint directory.
+        path: PathBuf,
+        /// Which fields disagree.
+        reason: String,
+    },
+    /// The requested clip is one that the model cannot make.
+    #[error("{what}: {reason}")]
+    Request {
+        /// The option.
+        what: &'static str,
+        /// What was asked, what is possible.
+        reason: String,
+    },
+    /// The run would need more memory than there is.
+    #[error("this run needs about {needed} MiB and {available} MiB are free; {help}")]
+    Memory {
+        /// Estimated peak, in MiB.
+        needed: u64,
+        /// Free memory, in MiB.
+        available: u64,
+        /// The smaller plan.
+        help: String,
+    },
+    /// The device failed while computing.
+    #[error("{stage} failed on the device: {reason}; free some memory or choose a smaller plan (`--tiling on`, `--precision bf16`)")]
+    Execution {
+        /// The stage that was under way.
+        stage: &'static str,
+        /// The device's answer.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// True when the caller's progress callback asked to stop.
+    pub fn is_cancelled(&self) -> bool {
+        match self {
+            Self::Core(error) => matches!(error, skyreels_core::Error::Cancelled { .. }),
+            Self::Landmarks(skyreels_landmarks::Error::Core(error)) => {
+                matches!(error, skyreels_core::Error::Cancelled { .. })
+            }
+            Self::Vae(skyreels_vae::Error::Core(error)) => matches!(error, skyreels_core::Error::Cancelled { .. }),
+            Self::Dit(skyreels_dit::Error::Core(error)) => matches!(error, skyreels_core::Error::Cancelled { .. }),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn request(what: &'static str, reason: impl Into<String>) -> Self {
+        Self::Request { what, reason: reason.into() }
+    }
+}

@@ -1,0 +1,188 @@
+//! The configurations of a checkpoint, read and checked before any weight is.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use skyreels_core::checkpoint::{Published, Weights, read_config};
+use skyreels_core::diffusion::{Schedule, SchedulerConfig};
+use skyreels_core::{Device, Limits, Precision, Progress};
+use skyreels_dit::{SiglipConfig, SiglipVisionTower, Transformer, TransformerConfig};
+use skyreels_vae::{CausalVae, LandmarkGuider, VaeConfig};
+
+use super::{GUIDER, SCHEDULER, SIGLIP, TRANSFORMER, VAE};
+use crate::{Error, Result};
+
+/// A checkpoint whose configurations are known and fit each other. Weights are loaded component by
+/// component, when their stage begins, and dropped when it ends.
+#[derive(Debug, Clone)]
+pub struct ModelDir {
+    path: PathBuf,
+    limits: Limits,
+    /// Sizes of the denoiser.
+    pub transformer: TransformerConfig,
+    /// Sizes of the video VAE.
+    pub vae: VaeConfig,
+    /// Sizes of the landmark guider.
+    pub guider: VaeConfig,
+    /// Sizes of the vision tower.
+    pub siglip: SiglipConfig,
+    /// Noise schedule.
+    pub schedule: Schedule,
+}
+
+/// A SigLIP checkpoint may hold both towers; the vision part is what counts.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SiglipFile {
+    Both { vision_config: SiglipConfig },
+    Vision(SiglipConfig),
+}
+
+impl ModelDir {
+    /// Reads and checks the configuration of every component in `path`.
+    ///
+    /// # Errors
+    /// [`Error::Core`] when a file is missing or incomplete, [`Error::Config`] when a network
+    /// refuses its configuration, [`Error::Mismatch`] when the components do not belong together.
+    pub fn open(path: impl AsRef<Path>, limits: &Limits) -> Result<Self> {
+        let path = path.as_ref().to_path_buf();
+        let file = |component: &str, name: &str| path.join(component).join(name);
+        let refused = |path: PathBuf, reason: String| Error::Config { path, reason };
+
+        let at = file(TRANSFORMER, "config.json");
+        let mut transformer: TransformerConfig = read(&at)?;
+        transformer.validate().map_err(|error| refused(at, error.to_string()))?;
+        let mut vaes = [VAE, GUIDER].into_iter().map(|component| -> Result<VaeConfig> {
+            let at = file(component, "config.json");
+            let config: VaeConfig = read(&at)?;
+            config.validate().map_err(|error| refused(at, error.to_string()))?;
+            Ok(config)
+        });
+        let (vae, guider) = match (vaes.next(), vaes.next()) {
+            (Some(vae), Some(guider)) => (vae?, guider?),
+            _ => unreachable!("two components were listed"),
+        };
+        let at = file(SIGLIP, "config.json");
+        let siglip = match read(&at)? {
+            SiglipFile::Both { vision_config } => vision_config,
+            SiglipFile::Vision(config) => config,
+        };
+        siglip.validate().map_err(|error| refused(at, error.to_string()))?;
+        // The published JSON does not tell the width of its identity tokens: it is the tower's.
+        transformer.pose_embed_width.get_or_insert(siglip.hidden_size);
+        let at = file(SCHEDULER, "scheduler_config.json");
+        let schedule = Schedule::new(&read::<SchedulerConfig>(&at)?).map_err(|error| refused(at, error.to_string()))?;
+        let model = Self { path, limits: *limits, transformer, vae, guider, siglip, schedule };
+        model.check()?;
+        Ok(model)
+    }
+
+    /// The checkpoint directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Pixel size and frame count that the model was made for: `[frames, height, width]`.
+    pub fn native_size(&self) -> [usize; 3] {
+        let pixels = self.vae.spatial_compression_ratio();
+        let config = &self.transformer;
+        [config.sample_frames, config.sample_height * pixels, config.sample_width * pixels]
+    }
+
+    /// Latent size of a clip of `[frames, height, width]` pixels: `[frames, height, width]`.
+    ///
+    /// # Errors
+    /// [`Error::Request`] when the clip is not one that the model can make, with the nearest one.
+    pub fn latent_size(&self, [frames, height, width]: [usize; 3]) -> Result<[usize; 3]> {
+        let pixels = self.vae.spatial_compression_ratio();
+        let step = pixels * self.transformer.patch_size;
+        if height == 0 || width == 0 || height % step != 0 || width % step != 0 {
+            let near = |side: usize| (side.max(step) + step / 2) / step * step;
+            let reason =
+                format!("{height}x{width} is not a multiple of {step}; use for example {}x{}", near(height), near(width));
+            return Err(Error::request("size", reason));
+        }
+        self.vae.check_clip(frames).map_err(|error| Error::request("frames", error.to_string()))?;
+        let latents = [self.vae.latent_frames(frames), height / pixels, width / pixels];
+        let native = [self.transformer.sample_height, self.transformer.sample_width];
+        if self.transformer.use_learned_positional_embeddings && latents[1..] != native {
+            let [_, height, width] = self.native_size();
+            let reason = format!("this checkpoint has learned positions for {height}x{width} and makes no other size");
+            return Err(Error::request("size", reason));
+        }
+        Ok(latents)
+    }
+
+    /// Loads the denoiser.
+    ///
+    /// # Errors
+    /// [`Error::Core`] for weights that do not fit, [`Error::Dit`] when the face branch is dead.
+    pub fn load_transformer(&self, precision: Precision, device: &Device, progress: Progress) -> Result<Transformer> {
+        let model = self.load(TRANSFORMER, self.transformer.init(device)?, precision, progress)?;
+        model.check_face_branch()?;
+        Ok(model)
+    }
+
+    /// Loads the video VAE.
+    ///
+    /// # Errors
+    /// [`Error::Core`] for weights that do not fit.
+    pub fn load_vae(&self, precision: Precision, device: &Device, progress: Progress) -> Result<CausalVae> {
+        self.load(VAE, CausalVae::new(&self.vae, device)?, precision, progress)
+    }
+
+    /// Loads the landmark guider.
+    ///
+    /// # Errors
+    /// [`Error::Core`] for weights that do not fit.
+    pub fn load_guider(&self, precision: Precision, device: &Device, progress: Progress) -> Result<LandmarkGuider> {
+        self.load(GUIDER, LandmarkGuider::new(&self.guider, device)?, precision, progress)
+    }
+
+    /// Loads the vision tower, always in f32 as the original does.
+    ///
+    /// # Errors
+    /// [`Error::Core`] for weights that do not fit.
+    pub fn load_siglip(&self, device: &Device, progress: Progress) -> Result<SiglipVisionTower> {
+        self.load(SIGLIP, self.siglip.init(device)?, Precision::F32, progress)
+    }
+
+    /// Opens the weights of a component.
+    ///
+    /// # Errors
+    /// [`Error::Core`] when they are missing or damaged.
+    pub fn weights(&self, component: &str) -> Result<Weights> {
+        Ok(Weights::open(self.path.join(component), &self.limits)?)
+    }
+
+    fn load<M: Published>(&self, component: &str, module: M, precision: Precision, progress: Progress) -> Result<M> {
+        Ok(self.weights(component)?.load(module, precision, progress)?)
+    }
+
+    fn check(&self) -> Result<()> {
+        let latents = self.vae.latent_channels;
+        let checks = [
+            (self.transformer.in_channels == 3 * latents, "transformer in_channels must be 3 times vae latent_channels"),
+            (self.transformer.out_channels == latents, "transformer out_channels must be vae latent_channels"),
+            (self.guider.latent_channels == latents, "pose_guider latent_channels must be those of the vae"),
+            (
+                self.guider.spatial_compression_ratio() == self.vae.spatial_compression_ratio()
+                    && self.guider.temporal_compression_ratio == self.vae.temporal_compression_ratio,
+                "pose_guider and vae must compress space and time alike",
+            ),
+            (
+                self.transformer.identity_width() == self.siglip.hidden_size,
+                "the transformer's identity width must be the hidden_size of the vision tower",
+            ),
+        ];
+        match checks.iter().find(|(holds, _)| !holds) {
+            Some((_, reason)) => Err(Error::Mismatch { path: self.path.clone(), reason: (*reason).to_string() }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn read<C: DeserializeOwned>(path: &Path) -> Result<C> {
+    Ok(read_config(path)?)
+}

@@ -1,0 +1,131 @@
+//! Checkpoints made from nothing, in the published layout.
+
+use std::fs;
+use std::path::Path;
+use std::str::FromStr;
+
+use serde_json::{Value, json};
+use skyreels_core::checkpoint::{Published, SHARD_BYTES, fill, save};
+use skyreels_core::diffusion::NoiseGenerator;
+use skyreels_core::output::write_file;
+use skyreels_core::{Device, Error as CoreError, Limits, Precision};
+
+use skyreels_vae::CausalVae;
+
+use super::{GUIDER, ModelDir, SCHEDULER, SIGLIP, TRANSFORMER, VAE};
+use crate::{Error, Result};
+
+/// Sizes of a checkpoint to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preset {
+    /// Every part of the architecture at its smallest: 17 frames of 96x144, well under a million
+    /// parameters.
+    Tiny,
+}
+
+impl FromStr for Preset {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "tiny" => Ok(Self::Tiny),
+            _ => Err(Error::request("preset", format!("`{name}` is unknown; use tiny"))),
+        }
+    }
+}
+
+impl Preset {
+    /// Writes a random checkpoint of these sizes into `directory`, which may exist. The same seed
+    /// gives the same bytes on every machine.
+    ///
+    /// Weights are normal with variance `1 / fan_in`, norms the identity, biases zero: activations
+    /// keep their scale, and every branch carries something.
+    ///
+    /// # Errors
+    /// [`Error::Core`] when a file cannot be written.
+    pub fn write(self, directory: &Path, seed: u64, device: &Device) -> Result<()> {
+        let configs = match self {
+            Self::Tiny => tiny(),
+        };
+        for (component, name, config) in &configs {
+            let folder = directory.join(component);
+            fs::create_dir_all(&folder).map_err(CoreError::io("create", &folder))?;
+            let text = serde_json::to_vec_pretty(config).expect("a JSON value is valid JSON");
+            write_file(folder.join(name), &text)?;
+        }
+        let model = ModelDir::open(directory, &Limits::default())?;
+        let write = Writer { directory, seed };
+        write.component(TRANSFORMER, "diffusion_pytorch_model", model.transformer.init(device)?)?;
+        write.component(VAE, "diffusion_pytorch_model", CausalVae::new(&model.vae, device)?)?;
+        // The published guider holds its unused decoder too.
+        write.component(GUIDER, "diffusion_pytorch_model", CausalVae::new(&model.guider, device)?)?;
+        write.component(SIGLIP, "model", model.siglip.init(device)?)
+    }
+}
+
+struct Writer<'a> {
+    directory: &'a Path,
+    seed: u64,
+}
+
+impl Writer<'_> {
+    fn component<M: Published>(&self, name: &str, stem: &str, module: M) -> Result<()> {
+        let module = fill(module, Precision::F32, |key, shape| initial(self.seed, &format!("{name}/{key}"), shape));
+        Ok(save(&module, &self.directory.join(name), stem, SHARD_BYTES)?)
+    }
+}
+
+/// Initial values of a parameter; they depend on the seed and the key alone.
+fn initial(seed: u64, key: &str, shape: &[usize]) -> Vec<f32> {
+    let count = shape.iter().product();
+    match shape {
+        [_] if key.ends_with(".bias") => vec![0.0; count],
+        [_] => vec![1.0; count],
+        _ => {
+            let fan_in: usize = shape[1..].iter().product();
+            let scale = (fan_in as f32).sqrt().recip();
+            let mut random = NoiseGenerator::new(seed ^ fnv1a(key.as_bytes()));
+            random.normal_values(count).into_iter().map(|value| value * scale).collect()
+        }
+    }
+}
+
+/// The 64-bit Fowler-Noll-Vo hash, variant 1a.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+fn tiny() -> [(&'static str, &'static str, Value); 5] {
+    let transformer = json!({
+        "num_attention_heads": 2, "attention_head_dim": 16, "in_channels": 48, "out_channels": 16,
+        "flip_sin_to_cos": true, "freq_shift": 0, "time_embed_dim": 32, "text_embed_dim": 48, "num_layers": 2,
+        "dropout": 0.0, "attention_bias": true, "sample_height": 12, "sample_width": 18, "sample_frames": 17,
+        "patch_size": 2, "temporal_compression_ratio": 4, "max_text_seq_length": 16,
+        "activation_fn": "gelu-approximate", "timestep_activation_fn": "silu", "norm_elementwise_affine": true,
+        "norm_eps": 1e-5, "spatial_interpolation_scale": 1.875, "temporal_interpolation_scale": 1.0,
+        "use_rotary_positional_embeddings": true, "use_learned_positional_embeddings": false,
+        "pose_embed_width": 24, "pose_proj_hidden": 72
+    });
+    let vae = json!({
+        "in_channels": 3, "out_channels": 3, "block_out_channels": [8, 16, 16, 32], "latent_channels": 16,
+        "layers_per_block": 1, "act_fn": "silu", "norm_eps": 1e-6, "norm_num_groups": 8,
+        "temporal_compression_ratio": 4, "sample_height": 96, "sample_width": 144, "scaling_factor": 0.7
+    });
+    let siglip = json!({
+        "hidden_size": 24, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "num_channels": 3, "image_size": 56, "patch_size": 14, "hidden_act": "gelu_pytorch_tanh",
+        "layer_norm_eps": 1e-6, "attention_dropout": 0.0
+    });
+    let scheduler = json!({
+        "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
+        "prediction_type": "v_prediction", "rescale_betas_zero_snr": true, "snr_shift_scale": 1.0,
+        "timestep_spacing": "trailing", "steps_offset": 0, "set_alpha_to_one": true, "clip_sample": false
+    });
+    [
+        (TRANSFORMER, "config.json", transformer),
+        (VAE, "config.json", vae.clone()),
+        (GUIDER, "config.json", vae),
+        (SIGLIP, "config.json", siglip),
+        (SCHEDULER, "scheduler_config.json", scheduler),
+    ]
+}

@@ -1,0 +1,176 @@
+//! The memory of a run, computed before it starts.
+
+use std::fmt;
+
+use serde::Serialize;
+use skyreels_core::checkpoint::Published;
+use skyreels_core::{Device, Precision};
+use skyreels_dit::attention::{AttentionPlan, AttentionShape, Engine};
+use skyreels_vae::{CausalVae, LandmarkGuider, Tiling, decode_bytes, encode_bytes};
+
+use crate::model::ModelDir;
+use crate::{Error, Result};
+
+const MIB: u64 = 1 << 20;
+/// Hidden-width copies of the token sequence alive in a transformer block: both streams, normed,
+/// query, key, value, attention, and the two feed-forward tensors of four widths each.
+const LIVE_TOKENS: u64 = 16;
+/// Copies of the vision tower's tokens alive in a block, counted likewise.
+const LIVE_VISION_TOKENS: u64 = 16;
+
+/// What is asked of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanRequest {
+    /// `[frames, height, width]` in pixels.
+    pub size: [usize; 3],
+    /// Precision of transformer, VAE and guider.
+    pub precision: Precision,
+    /// Tiling of the VAE.
+    pub tiling: Tiling,
+    /// Both guidance passes at once.
+    pub batched_guidance: bool,
+}
+
+impl Default for PlanRequest {
+    fn default() -> Self {
+        Self { size: [49, 480, 720], precision: Precision::F32, tiling: Tiling::On, batched_guidance: false }
+    }
+}
+
+/// Memory of one stage. Each stage loads what it needs and drops it when it ends.
+#[derive(Debug, Clone, Serialize)]
+pub struct Stage {
+    /// Its name.
+    pub name: &'static str,
+    /// Weights in the chosen precision, in bytes.
+    pub weights: u64,
+    /// Estimated activations at their peak, in bytes.
+    pub activations: u64,
+}
+
+/// The stages of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Plan {
+    /// `[frames, height, width]` in pixels.
+    pub size: [usize; 3],
+    /// `[frames, height, width]` of the latents.
+    pub latents: [usize; 3],
+    /// Tokens in the transformer's sequence.
+    pub tokens: usize,
+    /// Whether the VAE works tile by tile.
+    pub tiled: bool,
+    /// The stages in order.
+    pub stages: Vec<Stage>,
+}
+
+impl Plan {
+    /// Plans a run. The networks are described, not allocated: `device` is only named.
+    ///
+    /// # Errors
+    /// Those of [`ModelDir::latent_size`] and of configurations that describe no network.
+    pub fn new(model: &ModelDir, request: &PlanRequest, device: &Device) -> Result<Self> {
+        let latents = model.latent_size(request.size)?;
+        let [frames, height, width] = request.size;
+        let precision = request.precision;
+        let patch = model.transformer.patch_size;
+        let identity = model.siglip.tokens();
+        let tokens = identity + latents[0] * (latents[1] / patch) * (latents[2] / patch);
+        let tile = model.vae.tile_sizes();
+        let tiled = request.tiling != Tiling::Off && (height > tile.height || width > tile.width);
+        let [vae_height, vae_width] = if tiled { [height.min(tile.height), width.min(tile.width)] } else { [height, width] };
+
+        let bytes = precision.bytes() as u64;
+        let sequences = if request.batched_guidance { 2 } else { 1 };
+        let hidden = model.transformer.width() as u64;
+        let shape = AttentionShape {
+            batch: sequences as usize,
+            heads: model.transformer.num_attention_heads,
+            queries: tokens,
+            keys: tokens,
+            head_dim: model.transformer.attention_head_dim,
+        };
+        let scores = AttentionPlan::new(shape, Engine::of(device), precision.dtype(), false).score_bytes(shape);
+        let denoise = sequences * LIVE_TOKENS * tokens as u64 * hidden * bytes + scores;
+        let see = LIVE_VISION_TOKENS * (identity * model.siglip.hidden_size * 4) as u64;
+        let ratio = model.vae.spatial_compression_ratio();
+        let guide = encode_bytes(&model.guider, frames, height, width, precision);
+        let picture = encode_bytes(&model.vae, 1, vae_height, vae_width, precision);
+        let decode = decode_bytes(&model.vae, latents[0], vae_height / ratio, vae_width / ratio, precision);
+        let video = (3 * frames * height * width * 4) as u64;
+
+        let guider_weights = parameters(&LandmarkGuider::new(&model.guider, device)?) * bytes;
+        let vae_weights = parameters(&CausalVae::new(&model.vae, device)?) * bytes;
+        let siglip_weights = parameters(&model.siglip.init(device)?) * Precision::F32.bytes() as u64;
+        let transformer_weights = parameters(&model.transformer.init(device)?) * bytes;
+        let stage = |name, weights, activations| Stage { name, weights, activations };
+        let stages = vec![
+            stage("guide clip to control latents", guider_weights, guide + video),
+            stage("portrait to image latents", vae_weights, picture),
+            stage("face to identity tokens", siglip_weights, see),
+            stage("denoise", transformer_weights, denoise),
+            stage("latents to frames", vae_weights, decode + video),
+        ];
+        Ok(Self { size: request.size, latents, tokens, tiled, stages })
+    }
+
+    /// Estimated peak, in bytes.
+    pub fn peak(&self) -> u64 {
+        self.stages.iter().map(|stage| stage.weights + stage.activations).max().unwrap_or(0)
+    }
+
+    /// Refuses the plan when `available` bytes are too few.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] with the smaller plan.
+    pub fn check(&self, available: u64, request: &PlanRequest) -> Result<()> {
+        if self.peak() <= available {
+            return Ok(());
+        }
+        let mut smaller = Vec::new();
+        if request.batched_guidance {
+            smaller.push("run the guidance passes one after the other");
+        }
+        if !self.tiled {
+            smaller.push("use `--tiling on`");
+        }
+        if request.precision == Precision::F32 {
+            smaller.push("use `--precision bf16`");
+        }
+        smaller.push("choose fewer `--frames`, or `--force` the run");
+        Err(Error::Memory { needed: self.peak() / MIB, available: available / MIB, help: smaller.join(", ") })
+    }
+}
+
+fn parameters<M: Published>(module: &M) -> u64 {
+    module.published_shapes().values().map(|shape| shape.iter().product::<usize>() as u64).sum()
+}
+
+/// Free memory of this machine, in bytes; what a device of its own has is not known here.
+pub fn available_memory() -> u64 {
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    system.available_memory()
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [frames, height, width] = self.size;
+        let [latent_frames, latent_height, latent_width] = self.latents;
+        writeln!(
+            f,
+            "plan: {frames} frames of {height}x{width}, latents {latent_frames}x{latent_height}x{latent_width}, {} tokens, VAE {}",
+            self.tokens,
+            if self.tiled { "in tiles" } else { "whole" }
+        )?;
+        for stage in &self.stages {
+            writeln!(
+                f,
+                "  {:32} {:>8.1} MiB weights, about {:>8.1} MiB beside them",
+                stage.name,
+                stage.weights as f64 / MIB as f64,
+                stage.activations as f64 / MIB as f64
+            )?;
+        }
+        write!(f, "  peak about {:.1} MiB", self.peak() as f64 / MIB as f64)
+    }
+}

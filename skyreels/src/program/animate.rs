@@ -1,0 +1,137 @@
+//! `skyreels animate`.
+
+use std::path::Path;
+
+use serde_json::json;
+use skyreels::animate::RATE;
+use skyreels::core::diffusion::Guidance;
+use skyreels::core::media::{Quality, VideoOptions, fit, write_clip};
+use skyreels::core::output::OutputFile;
+use skyreels::core::{Frame, Limits, open_device};
+use skyreels::vae::Tiling;
+use skyreels::{
+    Animation, Animator, AnimatorOptions, DenoiseSettings, Intermediates, ModelDir, PlanRequest, Portrait, Preset,
+    available_memory,
+};
+
+use super::args::{Animate, Compute, TilingChoice};
+use super::source::{self, Performance, request};
+use super::{Outcome, Reporter, Result};
+
+pub fn run(args: &Animate, reporter: &Reporter) -> Result {
+    // An hour of denoising must not end at an output that cannot be written.
+    check_output(&args.output)?;
+    let options = VideoOptions { quality: Quality::new(args.quality)?, ..VideoOptions::default() };
+    let device = open_device(&args.compute.device)?;
+    let (model, _scratch) = open_model(args, reporter)?;
+    let keep = args.keep_intermediates.as_ref().map(Intermediates::create).transpose()?;
+    let animator = Animator::new(&model, &device, animator_options(args, &model, keep.clone())?)?;
+    reporter.say(&animator.plan().to_string(), json!({ "event": "plan", "plan": animator.plan() }));
+    if !args.force {
+        let request = plan_request(&args.compute, animator.size(), args.batched_guidance);
+        animator.plan().check(available_memory(), &request)?;
+    }
+
+    let portrait = source::portrait(&args.portrait, animator.canvas(), &args.face, &device)?;
+    let limit = animator.driving_frames();
+    let driving = source::performance(&args.driving, limit, args.side_by_side, &args.face, &device, reporter)?;
+    let clip = animator.run(&portrait, &driving.motion, reporter.progress())?;
+    if let Some(kept) = &keep {
+        write(&kept.path("guide.mp4"), clip.guide.clone(), None, &options, reporter)?;
+    }
+    let frames = if args.side_by_side { beside(&portrait, &driving, &clip)? } else { clip.frames };
+    let audio = driving.is_video.then_some(args.driving.as_path());
+    let count = frames.len();
+    write(&args.output, frames, audio, &options, reporter)?;
+    reporter.say(
+        &format!("wrote {} ({count} frames at {RATE} frames per second)", args.output.display()),
+        json!({ "event": "done", "output": args.output, "frames": count }),
+    );
+    Ok(Outcome::Done)
+}
+
+/// Refuses an output that could not be written in the end; leaves nothing behind.
+pub fn check_output(path: &Path) -> Result<()> {
+    Ok(drop(OutputFile::create(path)?))
+}
+
+/// Writes frames as the name of the file says, with the sound of `audio` where that has any.
+pub fn write(
+    path: &Path,
+    frames: Vec<Frame>,
+    audio: Option<&Path>,
+    options: &VideoOptions,
+    reporter: &Reporter,
+) -> Result<()> {
+    write_clip(path, frames.into_iter().map(Ok), RATE, audio, options, reporter.progress())?;
+    Ok(())
+}
+
+pub fn tilings(choice: TilingChoice) -> (Tiling, Tiling) {
+    match choice {
+        TilingChoice::On => (Tiling::On, Tiling::Off),
+        TilingChoice::Off => (Tiling::Off, Tiling::Off),
+        TilingChoice::All => (Tiling::On, Tiling::On),
+    }
+}
+
+fn plan_request(compute: &Compute, size: [usize; 3], batched_guidance: bool) -> PlanRequest {
+    let (tiling, _) = tilings(compute.tiling);
+    PlanRequest { size, precision: compute.precision, tiling, batched_guidance }
+}
+
+fn open_model(args: &Animate, reporter: &Reporter) -> Result<(ModelDir, Option<tempfile::TempDir>)> {
+    if let Some(path) = &args.model {
+        return Ok((ModelDir::open(path, &Limits::default())?, None));
+    }
+    reporter.note(
+        "no --model given: a tiny random model runs the whole path, so the pixels of the result are noise, \
+         while motion, guide clip, latents and files are real",
+    );
+    let scratch = tempfile::tempdir().map_err(skyreels::core::Error::io("create", std::env::temp_dir()))?;
+    Preset::Tiny.write(scratch.path(), 0, &open_device("auto")?)?;
+    Ok((ModelDir::open(scratch.path(), &Limits::default())?, Some(scratch)))
+}
+
+fn animator_options(args: &Animate, model: &ModelDir, keep: Option<Intermediates>) -> Result<AnimatorOptions> {
+    if !args.guidance.is_finite() || args.guidance < 0.0 {
+        return Err(request("guidance", format!("{} is not a scale; 1 turns it off, 3 is published", args.guidance)));
+    }
+    let [frames, height, width] = model.native_size();
+    let [height, width] = args.size.unwrap_or([height, width]);
+    let guidance =
+        if args.dynamic_guidance { Guidance::Dynamic(args.guidance) } else { Guidance::Constant(args.guidance) };
+    let (tiling, guider_tiling) = tilings(args.compute.tiling);
+    Ok(AnimatorOptions {
+        size: Some([args.frames.unwrap_or(frames), height, width]),
+        seed: args.seed,
+        denoise: DenoiseSettings {
+            steps: args.steps,
+            guidance,
+            sampler: args.sampler,
+            batched_guidance: args.batched_guidance,
+        },
+        precision: args.compute.precision,
+        tiling,
+        guider_tiling,
+        compat: args.compat,
+        keep,
+    })
+}
+
+/// Portrait, driving frame (the guide where there is none) and result, from left to right.
+fn beside(portrait: &Portrait, driving: &Performance, clip: &Animation) -> Result<Vec<Frame>> {
+    let (width, height) = portrait.canvas.dimensions();
+    let rows = clip.frames.iter().enumerate().map(|(index, result)| {
+        let middle = match driving.frames.get(index) {
+            Some(frame) => fit(frame, width, height)?,
+            None => clip.guide[(index + skyreels::landmarks::LEADING_FRAMES).min(clip.guide.len() - 1)].clone(),
+        };
+        let mut row = Frame::new(3 * width, height);
+        for (place, picture) in [&portrait.canvas, &middle, result].into_iter().enumerate() {
+            image::imageops::replace(&mut row, picture, i64::from(width) * place as i64, 0);
+        }
+        Ok(row)
+    });
+    rows.collect()
+}

@@ -1,0 +1,215 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use skyreels::core::Precision;
+use skyreels::core::diffusion::SamplerKind;
+use skyreels::landmarks::FacePick;
+use skyreels::model::Preset;
+
+/// Portrait animation: a picture performs the expression and head motion of a video.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+    /// Print one JSON object per line instead of bars and words.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a video of a portrait that performs a motion.
+    Animate(Animate),
+    /// Find faces, and write guide clip, points or an overlay.
+    Landmarks(Landmarks),
+    /// Turn kept latents into a video.
+    Decode(Decode),
+    /// Run golden files and compare every tensor with the original's.
+    Verify(Verify),
+    /// Show what is in a checkpoint, what is missing, and the memory of a run.
+    Inspect(Inspect),
+    /// Write a small random checkpoint in the published layout.
+    Init(Init),
+}
+
+/// Where and how to compute.
+#[derive(Debug, ClapArgs)]
+pub struct Compute {
+    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray.
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// f32, f16 or bf16: weights and activations of transformer, VAE and landmark guider.
+    #[arg(long, default_value = "f32")]
+    pub precision: Precision,
+    /// Tiles of the VAE; the original works in tiles.
+    #[arg(long, value_enum, default_value = "on")]
+    pub tiling: TilingChoice,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TilingChoice {
+    /// Frames larger than a tile in tiles, the landmark guider whole: the original's way.
+    On,
+    /// Whole frames: more memory, slightly other pixels.
+    Off,
+    /// Tiles for the landmark guider too: least memory, slightly other pixels.
+    All,
+}
+
+/// Where a face comes from.
+#[derive(Debug, ClapArgs)]
+pub struct FaceSource {
+    /// MediaPipe's face_landmarker_v2_with_blendshapes.task.
+    #[arg(long)]
+    pub face_model: Option<PathBuf>,
+    /// Which face: largest, center, score, or its number from the left, from 0.
+    #[arg(long, default_value = "largest")]
+    pub face: FacePick,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Animate {
+    /// A picture, or `drawn:SEED` for one that this program draws.
+    #[arg(long)]
+    pub portrait: String,
+    /// A video, or a motion file.
+    #[arg(long)]
+    pub driving: PathBuf,
+    /// The video to write: .mp4, .gif, or numbered .png.
+    #[arg(short, long)]
+    pub output: PathBuf,
+    /// Checkpoint directory; without one, a tiny random model shows the path.
+    #[arg(long)]
+    pub model: Option<PathBuf>,
+    #[command(flatten)]
+    pub face: FaceSource,
+    #[command(flatten)]
+    pub compute: Compute,
+    /// Denoising steps.
+    #[arg(long, default_value_t = 10)]
+    pub steps: usize,
+    /// Guidance towards the portrait's face; 1 turns it off and halves the work.
+    #[arg(long, default_value_t = 3.0)]
+    pub guidance: f64,
+    /// Let the guidance rise from 1 over the run.
+    #[arg(long)]
+    pub dynamic_guidance: bool,
+    /// Run both guidance passes in one batch.
+    #[arg(long)]
+    pub batched_guidance: bool,
+    /// ddim or dpm.
+    #[arg(long, default_value = "ddim")]
+    pub sampler: SamplerKind,
+    /// Seed of all noise.
+    #[arg(long, default_value_t = 43)]
+    pub seed: u64,
+    /// HEIGHTxWIDTH in pixels; the model's own by default.
+    #[arg(long, value_parser = parse_size)]
+    pub size: Option<[usize; 2]>,
+    /// Frames that the model makes, 8 k + 1; two of them are not shown. The model's own by default.
+    #[arg(long)]
+    pub frames: Option<usize>,
+    /// Show portrait, driving frame (or guide) and result beside each other.
+    #[arg(long)]
+    pub side_by_side: bool,
+    /// Quality of the video, 0 to 100.
+    #[arg(long, default_value_t = 70)]
+    pub quality: u8,
+    /// Keep motion, guide clip, conditioning and latents in this directory.
+    #[arg(long)]
+    pub keep_intermediates: Option<PathBuf>,
+    /// Clip length and drawing exactly as the original's script.
+    #[arg(long)]
+    pub compat: bool,
+    /// Start even if the estimate says that memory will not do.
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Landmarks {
+    /// A picture or a video.
+    pub input: PathBuf,
+    #[command(flatten)]
+    pub face: FaceSource,
+    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray.
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// Write the motion: a motion file for any portrait.
+    #[arg(long)]
+    pub motion: Option<PathBuf>,
+    /// Write points, scores and poses as JSON.
+    #[arg(long)]
+    pub points: Option<PathBuf>,
+    /// Write the frames with the points drawn over them.
+    #[arg(long)]
+    pub overlay: Option<PathBuf>,
+    /// Write the guide clip of the input's own first face moved by the input.
+    #[arg(long)]
+    pub guide: Option<PathBuf>,
+    /// HEIGHTxWIDTH of the guide clip in pixels.
+    #[arg(long, value_parser = parse_size, default_value = "480x720")]
+    pub size: [usize; 2],
+    /// Read the video at this many frames per second; 0 takes every frame.
+    #[arg(long, default_value_t = 0)]
+    pub rate: u32,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Decode {
+    /// `latents.safetensors` of `--keep-intermediates`.
+    pub latents: PathBuf,
+    /// The video to write.
+    #[arg(short, long)]
+    pub output: PathBuf,
+    /// Checkpoint directory that made the latents.
+    #[arg(long)]
+    pub model: PathBuf,
+    #[command(flatten)]
+    pub compute: Compute,
+    /// Quality of the video, 0 to 100.
+    #[arg(long, default_value_t = 70)]
+    pub quality: u8,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Verify {
+    /// Directory of golden files.
+    #[arg(long, default_value = "tests/golden")]
+    pub golden: PathBuf,
+    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray.
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Inspect {
+    /// Checkpoint directory.
+    pub model: PathBuf,
+    /// Precision of the memory plan.
+    #[arg(long, default_value = "bf16")]
+    pub precision: Precision,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Init {
+    /// Directory to write.
+    pub directory: PathBuf,
+    /// Which sizes: tiny.
+    #[arg(long, default_value = "tiny")]
+    pub preset: Preset,
+    /// Seed of the weights.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+fn parse_size(text: &str) -> Result<[usize; 2], String> {
+    let number = |part: &str| part.parse().map_err(|_| format!("`{part}` is not a number of pixels"));
+    match text.split_once('x') {
+        Some((height, width)) => Ok([number(height)?, number(width)?]),
+        None => Err("write it as HEIGHTxWIDTH, for example 480x720".into()),
+    }
+}

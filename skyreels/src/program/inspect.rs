@@ -1,0 +1,31 @@
+//! `skyreels inspect`.
+
+use serde_json::json;
+use skyreels::ModelDir;
+use skyreels::core::{Limits, open_device};
+use skyreels::model::inspect;
+
+use super::args::Inspect;
+use super::{Outcome, Reporter, Result};
+
+const MIB: f64 = (1 << 20) as f64;
+
+pub fn run(args: &Inspect, reporter: &Reporter) -> Result {
+    let model = ModelDir::open(&args.model, &Limits::default())?;
+    let inspection = inspect(&model, args.precision, &open_device("auto")?)?;
+    let [frames, height, width] = inspection.native_size;
+    let mut text = format!("{}: makes {frames} frames of {height}x{width}\n", args.model.display());
+    for component in &inspection.components {
+        text += &format!(
+            "{:28} {:>5} tensors {:>14} parameters {:>9.1} MiB  {}\n",
+            component.name,
+            component.tensors,
+            component.parameters,
+            component.stored_bytes as f64 / MIB,
+            component.problem.as_deref().unwrap_or("complete")
+        );
+    }
+    text += &inspection.plan.to_string();
+    reporter.result(&text, json!({ "event": "inspection", "inspection": inspection }));
+    Ok(if inspection.is_complete() { Outcome::Done } else { Outcome::CheckFailed })
+}

@@ -1,0 +1,56 @@
+//! Commands, progress bars and exit codes.
+
+mod animate;
+mod args;
+mod decode;
+mod init;
+mod inspect;
+mod landmarks;
+mod report;
+mod source;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use skyreels::Error;
+
+use args::{Args, Command};
+use report::Reporter;
+
+/// A check that was asked for did not pass.
+const CHECK_FAILED: u8 = 1;
+/// Input, options or files were refused.
+const REFUSED: u8 = 2;
+/// Stopped by Ctrl-C, as shells have it.
+const CANCELLED: u8 = 130;
+
+/// What a command has to say at its end.
+enum Outcome {
+    Done,
+    CheckFailed,
+}
+
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    let reporter = Reporter::new(args.json);
+    let result = match &args.command {
+        Command::Animate(command) => animate::run(command, &reporter),
+        Command::Landmarks(command) => landmarks::run(command, &reporter),
+        Command::Decode(command) => decode::run(command, &reporter),
+        Command::Verify(command) => verify::run(command, &reporter),
+        Command::Inspect(command) => inspect::run(command, &reporter),
+        Command::Init(command) => init::run(command, &reporter),
+    };
+    reporter.finish();
+    match result {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::CheckFailed) => CHECK_FAILED.into(),
+        Err(error) => {
+            reporter.error(&error);
+            if error.is_cancelled() { CANCELLED.into() } else { REFUSED.into() }
+        }
+    }
+}
+
+type Result<T = Outcome> = std::result::Result<T, Error>;

@@ -1,0 +1,96 @@
+//! Portraits, motions and face models as the command line names them.
+
+use std::path::Path;
+
+use skyreels::animate::RATE;
+use skyreels::core::media::read_picture;
+use skyreels::core::{Device, Error as CoreError, Frame, Limits, Progress};
+use skyreels::landmarks::{FaceLandmarker, FacePick, LandmarkerOptions, Motion, synthetic};
+use skyreels::{Error, Portrait, track};
+
+use super::args::FaceSource;
+use super::{Reporter, Result};
+
+/// Name of the face model's file, its size and its SHA-256, so that nobody has to trust a mirror.
+const FACE_MODEL_HELP: &str = "give MediaPipe's face model with `--face-model FILE`: \
+    face_landmarker_v2_with_blendshapes.task (3758596 bytes, \
+    SHA-256 64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff), which Google publishes at \
+    https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task; \
+    without one, `--portrait drawn:SEED` and a motion file work";
+/// How a portrait made by this program is named.
+const DRAWN: &str = "drawn:";
+/// Faces that are told apart in one frame.
+const MAX_FACES: usize = 8;
+
+/// A driving motion, with frames to show beside the result where there are any.
+pub struct Performance {
+    pub motion: Motion,
+    pub frames: Vec<Frame>,
+    /// Whether it was read from a video, which may have sound.
+    pub is_video: bool,
+}
+
+/// Opens the face model; `what` needs it.
+pub fn tracker(source: &FaceSource, what: &str, device: &Device) -> Result<FaceLandmarker> {
+    let Some(path) = &source.face_model else {
+        return Err(request("face model", format!("{what} needs one: {FACE_MODEL_HELP}")));
+    };
+    let options = LandmarkerOptions { max_faces: MAX_FACES, second_look: true, ..LandmarkerOptions::default() };
+    Ok(FaceLandmarker::open(path, &Limits::default(), device)?.with_options(options))
+}
+
+/// Reads or draws the portrait, at `size` (width, height).
+pub fn portrait(name: &str, size: [u32; 2], source: &FaceSource, device: &Device) -> Result<Portrait> {
+    if let Some(seed) = name.strip_prefix(DRAWN) {
+        let seed = seed.parse().map_err(|_| request("portrait", format!("`{seed}` is not a seed")))?;
+        let drawn = synthetic::portrait(size[0], size[1], seed)?;
+        return Portrait::new(drawn.picture, drawn.crop, drawn.face);
+    }
+    let picture = read_picture(name, &Limits::default())?;
+    let tracker = tracker(source, "finding the face of a picture", device)?;
+    Portrait::find(&picture, size, &tracker, source.face)
+}
+
+/// Reads a motion file, or tracks a video of which at most `limit` frames are used.
+pub fn performance(
+    path: &Path,
+    limit: usize,
+    keep_frames: bool,
+    source: &FaceSource,
+    device: &Device,
+    reporter: &Reporter,
+) -> Result<Performance> {
+    if is_motion_file(path)? {
+        return Ok(Performance { motion: Motion::load(path, &Limits::default())?, frames: Vec::new(), is_video: false });
+    }
+    // A file that is no video should say so before a model is asked for.
+    skyreels::core::media::VideoReader::open(path, &Limits::default())?;
+    let tracker = tracker(source, "finding the faces of a video", device)?;
+    let pick: FacePick = source.face;
+    let progress: Progress = reporter.progress();
+    let driving = track(path, RATE, limit, &tracker, pick, keep_frames, &Limits::default(), progress)?;
+    let counts = driving.gathered.counts;
+    if counts.held + counts.interpolated > 0 {
+        reporter.note(&format!(
+            "{} of {} driving frames show no face: {} held, {} interpolated",
+            counts.held + counts.interpolated,
+            counts.seen + counts.held + counts.interpolated,
+            counts.held,
+            counts.interpolated
+        ));
+    }
+    Ok(Performance { motion: driving.gathered.motion, frames: driving.frames, is_video: true })
+}
+
+/// Motion files are safetensors: their ninth byte opens a JSON header, which no video's does.
+fn is_motion_file(path: &Path) -> Result<bool> {
+    use std::io::Read;
+    let mut start = Vec::new();
+    let file = std::fs::File::open(path).map_err(CoreError::io("read", path))?;
+    file.take(9).read_to_end(&mut start).map_err(CoreError::io("read", path))?;
+    Ok(start.last() == Some(&b'{') && start.len() == 9)
+}
+
+pub fn request(what: &'static str, reason: String) -> Error {
+    Error::Request { what, reason }
+}
