@@ -15,7 +15,7 @@ pub enum Error {
     /// The device failed while a face network was running.
     #[error("running the {network} network failed: {reason}; check the device and its free memory")]
     Inference {
-        /// The network: "face detector", "face landmarks", "blendshapes".
+        /// The network by its name in the bundle.
         network: &'static str,
         /// The device's answer.
         reason: String,

@@ -104,14 +104,11 @@ fn decode(values: &[f32], scores: &[f32], anchors: &[[f32; 2]], min_score: f32) 
     let rows = values.chunks_exact(VALUES_PER_ANCHOR).zip(scores).zip(anchors);
     rows.filter_map(|((row, &score), anchor)| {
         let score = sigmoid(score.clamp(-SCORE_CLAMP, SCORE_CLAMP));
-        // The comparison is also false for a score that is not a number.
-        if !(score >= min_score) {
-            return None;
-        }
         let point = |i: usize| [row[i] / SIDE as f32 + anchor[0], row[i + 1] / SIDE as f32 + anchor[1]];
         let center = point(0);
         let half = [row[2] / SIDE as f32 / 2.0, row[3] / SIDE as f32 / 2.0];
-        let usable = half.iter().all(|&h| h >= 0.0);
+        // Both comparisons are also false for what is not a number.
+        let usable = score >= min_score && half.iter().all(|&h| h >= 0.0);
         usable.then(|| Detection {
             score,
             min: [center[0] - half[0], center[1] - half[1]],

@@ -143,7 +143,8 @@ impl FaceLandmarker {
         let networks = &*self.networks;
         let size = [frame.width() as f32, frame.height() as f32];
         let (landmarks, presence) = networks.mesh.run(frame, &face_region(detection, size))?;
-        if !(presence > self.options.min_presence_confidence) || landmarks.iter().flatten().any(|v| !v.is_finite()) {
+        let present = presence > self.options.min_presence_confidence;
+        if !present || landmarks.iter().flatten().any(|v| !v.is_finite()) {
             return Ok(None);
         }
         let Some(fit) = networks.head.fit(&landmarks, size) else { return Ok(None) };

@@ -151,17 +151,19 @@ fn solve(mut a: [[f64; 8]; 8], mut b: [f64; 8]) -> Option<[f64; 8]> {
                 pivot = j;
             }
         }
-        // A rectangle without area, or one that is not a number.
-        if !(a[pivot][i].abs() >= f64::EPSILON) {
+        // False for a rectangle without area, and for one that is not a number.
+        let regular = a[pivot][i].abs() >= f64::EPSILON;
+        if !regular {
             return None;
         }
         a.swap(i, pivot);
         b.swap(i, pivot);
         let d = -1.0 / a[i][i];
+        let row = a[i];
         for j in i + 1..8 {
             let alpha = a[j][i] * d;
-            for k in i + 1..8 {
-                a[j][k] += alpha * a[i][k];
+            for (to, from) in a[j].iter_mut().zip(row).skip(i + 1) {
+                *to += alpha * from;
             }
             b[j] += alpha * b[i];
         }

@@ -44,7 +44,7 @@ impl Network {
         values[input] = Some(Tensor::from_data(data, (&self.device, DType::F32)));
         for step in &self.plan.steps {
             let operands = step.sources.iter().map(|source| match source {
-                Source::Constant(tensor) => tensor.clone(),
+                Source::Constant(tensor) => (**tensor).clone(),
                 Source::Value { slot, last } => {
                     let value = if *last { values[*slot].take() } else { values[*slot].clone() };
                     value.expect("the plan orders steps so that every value is there")

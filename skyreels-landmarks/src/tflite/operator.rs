@@ -8,13 +8,7 @@ use super::layout::{to_channels_first, to_channels_last};
 
 /// What an operator does to its operands; all axes are channels-first.
 pub(super) enum Op {
-    /// `CONV_2D` and `DEPTHWISE_CONV_2D`; the weight is `[out, in / groups, height, width]`.
-    Conv {
-        weight: Tensor<4>,
-        bias: Option<Tensor<1>>,
-        options: ConvOptions<2>,
-        relu: bool,
-    },
+    Conv(Box<Conv>),
     /// Blocks of `n` x `n` pixels become channels: `[1, c, h n, w n]` to `[1, n n c, h, w]`.
     Unshuffle(usize),
     /// The whole picture becomes channels: `[1, c, h, w]` to `[1, c h w, 1, 1]`.
@@ -52,6 +46,16 @@ pub(super) enum Op {
     Concat(usize),
 }
 
+/// `CONV_2D` and `DEPTHWISE_CONV_2D`.
+pub(super) struct Conv {
+    /// `[out, in / groups, height, width]`.
+    pub(super) weight: Tensor<4>,
+    pub(super) bias: Option<Tensor<1>>,
+    pub(super) options: ConvOptions<2>,
+    /// Whether a ReLU follows.
+    pub(super) relu: bool,
+}
+
 /// Operators of two operands that broadcast.
 #[derive(Clone, Copy)]
 pub(super) enum Binary {
@@ -71,7 +75,8 @@ impl Op {
         let second = (operands.len() == 2).then(|| operands.pop().expect("two operands"));
         let x = operands.pop().expect("the plan gives every operator an operand");
         match self {
-            Self::Conv { weight, bias, options, relu } => {
+            Self::Conv(conv) => {
+                let Conv { weight, bias, options, relu } = &**conv;
                 fused(conv2d(x, weight.clone(), bias.clone(), options.clone()), *relu)
             }
             Self::Unshuffle(n) => unshuffled(x, *n),

@@ -29,7 +29,7 @@ pub(super) enum Source {
         slot: usize,
         last: bool,
     },
-    Constant(Tensor<4>),
+    Constant(Box<Tensor<4>>),
 }
 
 /// One operator to run.
@@ -192,7 +192,7 @@ impl Planner<'_> {
         let (shape, values) = self.floats(tensor)?;
         let constant = to_channels_first(self.upload(values, padded(&shape)));
         debug_assert_eq!(constant.dims(), channels_first(padded(&shape)));
-        Ok((Source::Constant(constant), shape))
+        Ok((Source::Constant(Box::new(constant)), shape))
     }
 
     /// Inserts a step before the operator at hand and returns its result.

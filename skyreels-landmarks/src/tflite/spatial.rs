@@ -7,7 +7,7 @@ use super::Fault;
 use super::decode::{Decoded, fused_relu, input, option_i8, option_i32};
 use super::layout::{padded, to_channels_first};
 use super::model::{MAX_ELEMENTS, Operator};
-use super::operator::Op;
+use super::operator::{Conv, Op};
 use super::patches::Patches;
 use super::plan::Planner;
 
@@ -79,16 +79,20 @@ pub(super) fn convolution(
         (planner.unshuffled(source, kernel_height), product_weight(weight.permute([0, 3, 2, 1])))
     } else {
         let options = ConvOptions::new_with_padding(stride, padding, [1, 1], groups);
-        let op = Op::Conv { weight: packed(weight), bias, options, relu };
+        let op = Op::Conv(Box::new(Conv { weight: packed(weight), bias, options, relu }));
         return Ok((op, vec![source], vec![batch, out_height, out_width, out_channels]));
     };
     let options = ConvOptions::new([1, 1], [0, 0], [1, 1], 1);
-    Ok((Op::Conv { weight, bias, options, relu }, vec![source], vec![batch, out_height, out_width, out_channels]))
+    Ok((
+        Op::Conv(Box::new(Conv { weight, bias, options, relu })),
+        vec![source],
+        vec![batch, out_height, out_width, out_channels],
+    ))
 }
 
 /// Whether windows cover a picture without overlap, gap or padding, and are square.
 fn tiles_exactly(size: [usize; 2], kernel: [usize; 2], stride: [usize; 2]) -> bool {
-    kernel == stride && kernel[0] == kernel[1] && (0..2).all(|d| size[d] % kernel[d] == 0)
+    kernel == stride && kernel[0] == kernel[1] && (0..2).all(|d| size[d].is_multiple_of(kernel[d]))
 }
 
 /// The weight of the same convolution on values whose windows are channels.
