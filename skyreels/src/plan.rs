@@ -90,7 +90,8 @@ impl Plan {
             keys: tokens,
             head_dim: model.transformer.attention_head_dim,
         };
-        let scores = AttentionPlan::new(shape, Engine::of(device), precision.dtype(), false).score_bytes(shape);
+        let scores = AttentionPlan::new(shape, Engine::of(device), precision.dtype(), false)
+            .score_bytes(shape, precision.dtype());
         let denoise = sequences * LIVE_TOKENS * tokens as u64 * hidden * bytes + scores;
         let see = LIVE_VISION_TOKENS * (identity * model.siglip.hidden_size * 4) as u64;
         let ratio = model.vae.spatial_compression_ratio();

@@ -1,0 +1,165 @@
+//! The cases, by the names the peer has for them.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use burn::tensor::{DType, Tensor, TensorData};
+use serde_json::json;
+use skyreels_core::checkpoint::{Published, fill};
+use skyreels_core::{Device, Precision, Progress};
+use skyreels_dit::{Rotary, SiglipConfig, SiglipVisionTower, Transformer, TransformerConfig};
+use skyreels_vae::{CausalVae, Tiling, VaeConfig};
+
+use crate::hashed;
+
+/// Index of the first input tensor in the hash.
+const FIRST_INPUT: u32 = 1000;
+
+/// A piece of work that the peer has too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Case {
+    /// One transformer forward: 1920 patches and 729 identity tokens, 8 layers of 512.
+    DitForward,
+    /// Encoding of 9 frames of 96x144.
+    VaeEncode,
+    /// Decoding of 3 latent frames to 9 frames of 96x144.
+    VaeDecode,
+    /// SigLIP base, one picture of 224x224.
+    SiglipForward,
+}
+
+/// All cases with their names.
+pub const CASES: [(&str, Case); 4] = [
+    ("dit_forward", Case::DitForward),
+    ("vae_encode", Case::VaeEncode),
+    ("vae_decode", Case::VaeDecode),
+    ("siglip_forward", Case::SiglipForward),
+];
+
+/// A model with its input, ready to run.
+pub enum Work {
+    /// See [`Case::DitForward`].
+    Dit(Box<Transformer>, Tensor<5>, Tensor<3>, Rotary),
+    /// See [`Case::VaeEncode`].
+    Encode(Box<CausalVae>, Tensor<5>),
+    /// See [`Case::VaeDecode`].
+    Decode(Box<CausalVae>, Tensor<5>),
+    /// See [`Case::SiglipForward`].
+    Siglip(Box<SiglipVisionTower>, Tensor<4>),
+}
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+impl Work {
+    /// Builds the model and the input of a case.
+    ///
+    /// # Errors
+    /// Those of the networks; none is expected.
+    pub fn new(case: Case, device: &Device) -> Result<Self> {
+        Ok(match case {
+            Case::DitForward => {
+                let config = dit()?;
+                let rotary = config.rotary(5, 32, 48, device)?;
+                let model = filled(config.init(device)?);
+                Self::Dit(
+                    Box::new(model),
+                    input(0, [1, 5, 48, 32, 48], device),
+                    input(1, [1, 729, 1152], device),
+                    rotary,
+                )
+            }
+            Case::VaeEncode => Self::Encode(Box::new(vae(device)?), input(0, [1, 3, 9, 96, 144], device)),
+            Case::VaeDecode => Self::Decode(Box::new(vae(device)?), input(0, [1, 16, 3, 12, 18], device)),
+            Case::SiglipForward => {
+                let model = filled(siglip()?.init_with_head(device)?);
+                Self::Siglip(Box::new(model), input(0, [1, 3, 224, 224], device))
+            }
+        })
+    }
+
+    /// Does the work once and returns the result, row-major.
+    ///
+    /// # Errors
+    /// Those of the networks; none is expected.
+    pub fn run(&self) -> Result<Vec<f32>> {
+        let data = match self {
+            Self::Dit(model, latents, identity, rotary) => {
+                model.forward(latents.clone(), identity.clone(), &[500], rotary)?.into_data()
+            }
+            Self::Encode(model, frames) => {
+                model.encode(frames.clone(), Tiling::Off, Progress::none())?.mean.into_data()
+            }
+            Self::Decode(model, latents) => model.decode(latents.clone(), Tiling::Off, Progress::none())?.into_data(),
+            Self::Siglip(model, pixels) => model.forward(pixels.clone())?.into_data(),
+        };
+        Ok(data.try_to_vec::<f32>().map_err(|error| format!("{error:?}"))?)
+    }
+}
+
+fn dit() -> Result<TransformerConfig> {
+    Ok(serde_json::from_value(json!({
+        "num_attention_heads": 8, "attention_head_dim": 64, "in_channels": 48, "out_channels": 16,
+        "flip_sin_to_cos": true, "freq_shift": 0, "time_embed_dim": 512, "text_embed_dim": 1024, "num_layers": 8,
+        "dropout": 0.0, "attention_bias": true, "sample_width": 48, "sample_height": 32, "sample_frames": 17,
+        "patch_size": 2, "temporal_compression_ratio": 4, "max_text_seq_length": 729,
+        "activation_fn": "gelu-approximate", "timestep_activation_fn": "silu", "norm_elementwise_affine": true,
+        "norm_eps": 1e-5, "spatial_interpolation_scale": 1.875, "temporal_interpolation_scale": 1.0,
+        "use_rotary_positional_embeddings": true, "use_learned_positional_embeddings": false,
+        "pose_embed_width": 1152, "pose_proj_hidden": 3456
+    }))?)
+}
+
+fn vae(device: &Device) -> Result<CausalVae> {
+    let config: VaeConfig = serde_json::from_value(json!({
+        "in_channels": 3, "out_channels": 3, "block_out_channels": [32, 64, 64, 128], "latent_channels": 16,
+        "layers_per_block": 3, "act_fn": "silu", "norm_eps": 1e-6, "norm_num_groups": 32,
+        "temporal_compression_ratio": 4, "sample_height": 480, "sample_width": 720, "scaling_factor": 0.7
+    }))?;
+    Ok(filled(CausalVae::new(&config, device)?))
+}
+
+fn siglip() -> Result<SiglipConfig> {
+    Ok(serde_json::from_value(json!({
+        "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12,
+        "num_channels": 3, "image_size": 224, "patch_size": 16, "hidden_act": "gelu_pytorch_tanh",
+        "layer_norm_eps": 1e-6, "attention_dropout": 0.0
+    }))?)
+}
+
+/// The peer's weights: the j-th parameter in order of names is `1 + 0.1 u` for the scale of a norm,
+/// `0.02 u` for a bias, else `u sqrt(3 / fan_in)`.
+fn filled<M: Published>(model: M) -> M {
+    let order: BTreeMap<String, u32> = model.published_shapes().into_keys().zip(0..).collect();
+    fill(model, Precision::F32, |key, shape| {
+        let count = shape.iter().product();
+        let scale = if shape.len() == 1 && key.ends_with("weight") {
+            0.1
+        } else if key.ends_with("bias") {
+            0.02
+        } else {
+            (3.0 / shape[1..].iter().product::<usize>() as f64).sqrt()
+        };
+        let offset = if shape.len() == 1 && key.ends_with("weight") { 1.0 } else { 0.0 };
+        hashed(count, order[key]).map(|u| (offset + u * scale) as f32).collect()
+    })
+}
+
+/// Input number `index`, of unit variance.
+fn input<const D: usize>(index: u32, shape: [usize; D], device: &Device) -> Tensor<D> {
+    let values: Vec<f32> =
+        hashed(shape.iter().product(), FIRST_INPUT + index).map(|u| (u * 3f64.sqrt()) as f32).collect();
+    Tensor::from_data(TensorData::new(values, shape), (device, DType::F32))
+}
+
+/// Largest memory this process has held, in MiB; `None` where the system does not say.
+pub fn peak_rss_mib() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024.0)
+}
+
+/// Load of the machine over the last minute.
+pub fn load_average() -> Option<f64> {
+    std::fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
+}
