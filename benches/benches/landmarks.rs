@@ -4,7 +4,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use skyreels_core::media::{fit, read_picture};
 use skyreels_core::{Limits, open_device};
-use skyreels_landmarks::{FaceLandmarker, FaceTracker};
+use skyreels_landmarks::FaceLandmarker;
 
 fn landmarks(criterion: &mut Criterion) {
     let (Ok(model), Ok(portrait)) = (std::env::var("SKYREELS_FACE_MODEL"), std::env::var("SKYREELS_PORTRAIT")) else {

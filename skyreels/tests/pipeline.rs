@@ -1,0 +1,164 @@
+//! The pipeline as a library: the original's numbers, and what always holds.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Mutex;
+
+use common::{GOLDEN, shared};
+use skyreels::core::diffusion::{Guidance, NoiseGenerator};
+use skyreels::core::golden::Golden;
+use skyreels::core::{Device, Event, Limits, Precision, Progress, open_device};
+use skyreels::landmarks::{CropBox, Motion, PortraitFace, synthetic};
+use skyreels::{Animation, Animator, AnimatorOptions, DenoiseSettings, ModelDir, Portrait, Preset, Result};
+
+fn device() -> Device {
+    open_device("cpu").unwrap()
+}
+
+fn golden_files(directory: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = entries.filter(|path| path.extension().is_some_and(|e| e == "json")).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_golden_file_of_a_known_kind_passes_on_every_cpu_backend() {
+    let mut directories = vec![GOLDEN.into()];
+    directories.extend(shared("golden"));
+    directories.extend(shared("golden/extra"));
+    for name in ["cpu", "ndarray"] {
+        let device = open_device(name).unwrap();
+        let mut kinds = BTreeSet::new();
+        for path in directories.iter().flat_map(|directory| golden_files(directory)) {
+            let golden = Golden::open(&path).unwrap();
+            if let Some(report) = skyreels::golden::run(&golden, &device).unwrap() {
+                assert!(report.passed(), "{name}: {report}");
+                kinds.insert(golden.kind().to_string());
+            }
+        }
+        for kind in ["dit", "vae", "siglip", "scheduler", "tables"] {
+            assert!(kinds.contains(kind), "no golden file of kind {kind}");
+        }
+    }
+}
+
+/// A tiny model, a drawn portrait and a performance.
+struct Scene {
+    _directory: tempfile::TempDir,
+    model: ModelDir,
+    motion: Motion,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Preset::Tiny.write(directory.path(), 0, &device()).unwrap();
+        let model = ModelDir::open(directory.path(), &Limits::default()).unwrap();
+        Self { _directory: directory, model, motion: synthetic::performance(7, 12.0, 1).unwrap() }
+    }
+
+    fn animator(&self, options: AnimatorOptions) -> Animator<'_> {
+        let device: &'static Device = Box::leak(Box::new(device()));
+        Animator::new(&self.model, device, options).unwrap()
+    }
+
+    fn run(&self, options: AnimatorOptions, progress: Progress) -> Result<Animation> {
+        let animator = self.animator(options);
+        animator.run(&portrait(&animator), &self.motion, progress)
+    }
+}
+
+fn portrait(animator: &Animator) -> Portrait {
+    let [width, height] = animator.canvas();
+    let (picture, face) = synthetic::portrait(width, height, 1).unwrap();
+    let face = PortraitFace::new(&face, [width, height]).unwrap();
+    Portrait::new(picture, CropBox { x: 0, y: 0, width, height }, face).unwrap()
+}
+
+fn options(denoise: DenoiseSettings) -> AnimatorOptions {
+    AnimatorOptions { size: Some([9, 64, 96]), denoise, ..AnimatorOptions::default() }
+}
+
+fn settings(guidance: Guidance, batched_guidance: bool) -> DenoiseSettings {
+    DenoiseSettings { steps: 2, guidance, batched_guidance, ..DenoiseSettings::default() }
+}
+
+fn latents(scene: &Scene, denoise: DenoiseSettings, precision: Precision) -> Vec<f32> {
+    let animator = scene.animator(AnimatorOptions { precision, ..options(denoise) });
+    let portrait = portrait(&animator);
+    let (guide, _) = animator.guide(&portrait, &scene.motion, Progress::none()).unwrap();
+    let mut noise = NoiseGenerator::new(7);
+    let conditioning = animator.condition(&portrait, &guide, &mut noise, Progress::none()).unwrap();
+    let latents = animator.denoise(&conditioning, &mut noise, Progress::none()).unwrap();
+    latents.into_data().try_to_vec().unwrap()
+}
+
+fn relative_difference(a: &[f32], b: &[f32]) -> f64 {
+    let norm = |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt();
+    norm(&mut a.iter().zip(b).map(|(a, b)| a - b)) / norm(&mut b.iter().copied())
+}
+
+#[test]
+fn batched_and_sequential_guidance_give_the_same_latents() {
+    let scene = Scene::new();
+    let run = |batched| latents(&scene, settings(Guidance::Constant(3.0), batched), Precision::F32);
+    assert!(relative_difference(&run(true), &run(false)) < 1e-5);
+}
+
+#[test]
+fn guidance_matters_and_guidance_one_is_the_conditional_pass() {
+    let scene = Scene::new();
+    let run = |scale| latents(&scene, settings(Guidance::Constant(scale), false), Precision::F32);
+    assert!(relative_difference(&run(3.0), &run(1.0)) > 1e-4);
+    // 1 + 1e-9 runs both passes, 1 runs one: the same up to rounding.
+    assert!(relative_difference(&run(1.0 + 1e-9), &run(1.0)) < 1e-5);
+}
+
+#[test]
+fn half_precision_stays_near_single_precision() {
+    let scene = Scene::new();
+    let run = |precision| latents(&scene, settings(Guidance::Constant(1.0), false), precision);
+    let single = run(Precision::F32);
+    for precision in [Precision::BF16, Precision::F16] {
+        let difference = relative_difference(&run(precision), &single);
+        assert!(difference < 2e-2, "{precision}: {difference}");
+    }
+}
+
+#[test]
+fn a_short_motion_gives_as_many_frames_and_a_long_one_what_the_clip_holds() {
+    let scene = Scene::new();
+    let count = |frames: usize| {
+        let motion = synthetic::performance(frames, 12.0, 1).unwrap();
+        let animator = scene.animator(options(settings(Guidance::Constant(1.0), false)));
+        let (guide, keep) = animator.guide(&portrait(&animator), &motion, Progress::none()).unwrap();
+        assert_eq!(guide.len(), 9);
+        keep
+    };
+    assert_eq!([count(1), count(4), count(7), count(40)], [1, 4, 7, 7]);
+}
+
+#[test]
+fn cancelling_stops_every_stage() {
+    let scene = Scene::new();
+    let seen = Mutex::new(BTreeSet::new());
+    let watch = |event: Event| {
+        seen.lock().unwrap().insert(event.stage);
+        ControlFlow::Continue(())
+    };
+    let denoise = settings(Guidance::Constant(1.0), false);
+    scene.run(options(denoise), Progress::new(&watch)).unwrap();
+    let stages = seen.into_inner().unwrap();
+    assert!(stages.len() >= 4, "{stages:?}");
+    for stage in stages {
+        let stop = |event: Event| {
+            if event.stage == stage { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let error = scene.run(options(denoise), Progress::new(&stop)).unwrap_err();
+        assert!(error.is_cancelled(), "{stage}: {error}");
+    }
+}
