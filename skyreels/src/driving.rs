@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use skyreels_core::media::{FrameRate, VideoReader, sampling::sample_indices};
+use skyreels_core::media::sampling::{original_indices, sample_indices};
+use skyreels_core::media::{FrameRate, VideoReader};
 use skyreels_core::{Frame, Limits, Progress};
 use skyreels_landmarks::{FaceFollower, FacePick, FaceTracker, Gathered, Motion};
 
@@ -28,6 +29,8 @@ pub struct Tracking {
     pub pick: FacePick,
     /// Whether to keep the frames, to show them beside the result.
     pub keep_frames: bool,
+    /// Sample the video with the original's rounding, which at some rates takes a frame twice.
+    pub compat: bool,
 }
 
 /// Reads the frames of a video that `tracking` asks for and follows one face through them.
@@ -43,14 +46,16 @@ pub fn track(
     progress: Progress,
 ) -> Result<Driving> {
     const STAGE: &str = "track";
-    let Tracking { rate, limit, pick, keep_frames } = *tracking;
+    let Tracking { rate, limit, pick, keep_frames, compat } = *tracking;
     let reader = VideoReader::open(video, limits)?;
     let info = *reader.info();
-    let total = sample_indices(info.frames, info.frame_rate, rate, limit).len() as u64;
+    let chosen = if compat { original_indices } else { sample_indices };
+    let indices = chosen(info.frames, info.frame_rate, rate, limit);
+    let total = indices.len() as u64;
     let mut follower = FaceFollower::new(pick);
     let (mut faces, mut frames) = (Vec::new(), Vec::new());
     progress.report(STAGE, 0, Some(total))?;
-    for frame in reader.sample(rate, limit) {
+    for frame in reader.select(indices) {
         let image = frame?.image;
         faces.push(follower.follow(tracker.detect(&image)?));
         if keep_frames {

@@ -107,7 +107,9 @@ impl ModuleMapper for Loader<'_> {
             return param;
         }
         let dtype = if self.path.in_norm() { DType::F32 } else { self.dtype };
-        match float_data(bytes, stored, shape, dtype) {
+        let converted = float_data(bytes, stored, shape, dtype);
+        self.weights.release(&key);
+        match converted {
             Ok(data) => {
                 let tensor = Tensor::from_data(data, (&param.lazy_device(), dtype));
                 self.done += 1;

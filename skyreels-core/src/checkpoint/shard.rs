@@ -78,4 +78,19 @@ impl Shard {
     pub(super) fn bytes(&self, place: &Place) -> &[u8] {
         &self.map[place.bytes.clone()]
     }
+
+    /// Lets the system forget the pages of a tensor that has been read, so that a loading program never
+    /// holds the file beside the model. The pages come back from the file if they are asked for.
+    pub(super) fn release(&self, place: &Place) {
+        #[cfg(unix)]
+        {
+            let Range { start, end } = place.bytes.clone();
+            // SAFETY: the map is shared with the file and never written, so that the same bytes come back.
+            // That the system may refuse is no matter.
+            #[allow(unsafe_code)]
+            let _ = unsafe { self.map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end - start) };
+        }
+        #[cfg(not(unix))]
+        let _ = place;
+    }
 }

@@ -151,6 +151,13 @@ impl Weights {
         self.places.values().map(|(shard, place)| self.shards[*shard].bytes(place).len() as u64).sum()
     }
 
+    /// Forgets the pages of a tensor that has been read.
+    pub(super) fn release(&self, key: &str) {
+        if let Some((shard, place)) = self.places.get(key) {
+            self.shards[*shard].release(place);
+        }
+    }
+
     /// Shape, element type and little-endian bytes of a tensor; `None` when there is no such key.
     pub fn raw(&self, key: &str) -> Option<(&[usize], Dtype, &[u8])> {
         let (shard, place) = self.places.get(key)?;

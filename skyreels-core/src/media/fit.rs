@@ -1,4 +1,4 @@
-//! Any picture onto the canvas of the model (spec 1.3, step 2; `crop_and_resize` of the original).
+//! Any picture onto the canvas of the model (`crop_and_resize` of the original).
 
 use image::imageops;
 

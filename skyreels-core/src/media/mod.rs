@@ -1,12 +1,12 @@
 //! Pictures and video: read, sampled, fitted to the model's canvas, written.
 //!
 //! ```no_run
-//! use skyreels_core::media::{FrameRate, VideoOptions, VideoReader, fit, read_picture, sampling, write_clip};
+//! use skyreels_core::media::{FrameRate, VideoOptions, VideoReader, fit, read_picture, write_clip};
 //! use skyreels_core::{Limits, Progress};
 //!
 //! let limits = Limits::default();
 //! let portrait = fit(&read_picture("portrait.png", &limits)?, 720, 480)?;
-//! let driving = VideoReader::open("driving.mp4", &limits)?.sample(FrameRate::NATIVE, sampling::DRIVING_FRAMES);
+//! let driving = VideoReader::open("driving.mp4", &limits)?.sample(FrameRate::NATIVE, 48);
 //! let frames = driving.map(|frame| fit(&frame?.image, 720, 480));
 //! write_clip("out.mp4", frames, FrameRate::NATIVE, Some("driving.mp4".as_ref()), &VideoOptions::default(), Progress::none())?;
 //! # let _ = portrait;

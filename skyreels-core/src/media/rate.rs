@@ -13,7 +13,7 @@ pub struct FrameRate {
 }
 
 impl FrameRate {
-    /// Rate of the published model: 12 frames per second (spec 1.1).
+    /// Rate of the published model: 12 frames per second.
     pub const NATIVE: Self = Self { numerator: 12, denominator: 1 };
 
     /// `numerator / denominator` frames per second, reduced.

@@ -133,7 +133,7 @@ impl VideoReader {
 
     /// The frames at the numbers in `indices`, which must not decrease; a number may come twice.
     ///
-    /// Frames in between are decoded but not converted. See [`sampling::sample_indices`].
+    /// Frames in between are decoded but not converted. See [`sampling`].
     pub fn select(self, indices: Vec<u64>) -> SelectedFrames {
         SelectedFrames { video: self, indices: indices.into_iter(), last: None }
     }

@@ -34,7 +34,7 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
 
     let portrait = source::portrait(&args.portrait, animator.canvas(), &args.face, &device)?;
     let limit = animator.driving_frames();
-    let driving = source::performance(&args.driving, limit, args.side_by_side, &args.face, &device, reporter)?;
+    let driving = source::performance(args, limit, &device, reporter)?;
     let clip = animator.run(&portrait, &driving.motion, reporter.progress())?;
     if let Some(kept) = &keep {
         write(&kept.path("guide.mp4"), clip.guide.clone(), None, &options, reporter)?;

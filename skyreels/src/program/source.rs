@@ -8,7 +8,7 @@ use skyreels::core::{Device, Error as CoreError, Frame, Limits};
 use skyreels::landmarks::{CropBox, FaceLandmarker, LandmarkerOptions, Motion, PortraitFace, synthetic};
 use skyreels::{Error, Portrait, Tracking, track};
 
-use super::args::FaceSource;
+use super::args::{Animate, FaceSource};
 use super::{Reporter, Result};
 
 /// Name of the face model's file, its size and its SHA-256, so that nobody has to trust a mirror.
@@ -55,14 +55,8 @@ pub fn portrait(name: &str, size: [u32; 2], source: &FaceSource, device: &Device
 }
 
 /// Reads a motion file, or tracks a video of which at most `limit` frames are used.
-pub fn performance(
-    path: &Path,
-    limit: usize,
-    keep_frames: bool,
-    source: &FaceSource,
-    device: &Device,
-    reporter: &Reporter,
-) -> Result<Performance> {
+pub fn performance(args: &Animate, limit: usize, device: &Device, reporter: &Reporter) -> Result<Performance> {
+    let path = args.driving.as_path();
     if is_motion_file(path)? {
         return Ok(Performance {
             motion: Motion::open(path, &Limits::default())?,
@@ -72,9 +66,9 @@ pub fn performance(
     }
     // A file that is no video should say so before a model is asked for.
     skyreels::core::media::VideoReader::open(path, &Limits::default())?;
-    let tracker = tracker(source, "finding the faces of a video", device)?;
-    let pick = source.face;
-    let tracking = Tracking { rate: RATE, limit, pick, keep_frames };
+    let tracker = tracker(&args.face, "finding the faces of a video", device)?;
+    let tracking =
+        Tracking { rate: RATE, limit, pick: args.face.face, keep_frames: args.side_by_side, compat: args.compat };
     let driving = track(path, &tracker, &tracking, &Limits::default(), reporter.progress())?;
     let counts = driving.gathered.counts;
     if counts.held + counts.interpolated > 0 {
