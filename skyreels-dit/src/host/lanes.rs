@@ -52,7 +52,7 @@ pub(super) fn exp2_nonpositive<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
         1.333_355_8e-3,
         9.618_129e-3,
         5.550_411e-2,
-        2.402_265_1e-1,
+        2.402_265e-1,
         std::f32::consts::LN_2,
         1.0,
     ];
