@@ -62,6 +62,9 @@ impl Default for MeshRetargeter {
 /// Proportions of two faces are never taken to differ more than by this factor: a squinting anchor must not throw lids across the face.
 const MAX_RATIO: f64 = 2.0;
 
+/// The centre of an iris and four points around it.
+const IRIS_POINTS: usize = 5;
+
 /// Pairs of inner lip points, upper and lower.
 const INNER_LIPS: [[usize; 2]; 9] =
     [[191, 95], [80, 88], [81, 178], [82, 87], [13, 14], [312, 317], [311, 402], [310, 318], [415, 324]];
@@ -148,9 +151,7 @@ fn region_fit(driver: &Proportions, driver_openness: &Openness, portrait: &Portr
         for i in contour {
             fit[i] = [width, opening, width];
         }
-        for i in iris..iris + 5 {
-            fit[i] = [width; 3];
-        }
+        fit[iris..iris + IRIS_POINTS].fill([width; 3]);
     }
     let mouth = ratio(own.mouth_width, driver.mouth_width);
     for i in lips() {

@@ -1,6 +1,6 @@
 //! The camera of the original's renderer, for heads made of FLAME's mesh.
 
-use nalgebra::Matrix3;
+use nalgebra::{Matrix3, RowVector3, Vector3};
 
 /// Side of the picture that the camera's `[-1, 1]` square stands for.
 const CROP_SIDE: f64 = 224.0;
@@ -41,15 +41,15 @@ pub(crate) struct CropTransform(Matrix3<f64>);
 impl CropTransform {
     /// The way back of the affine transform (first two rows) that made the crop.
     pub(crate) fn inverse_of([first, second]: [[f64; 3]; 2]) -> Option<Self> {
-        let [a, b] = [first, second].map(|row| nalgebra::RowVector3::from(row));
-        let forward = Matrix3::from_rows(&[a, b, nalgebra::RowVector3::new(0.0, 0.0, 1.0)]);
+        let [a, b] = [first, second].map(RowVector3::from);
+        let forward = Matrix3::from_rows(&[a, b, RowVector3::new(0.0, 0.0, 1.0)]);
         forward.try_inverse().map(Self)
     }
 
     /// Pixel of a projected point.
     pub(crate) fn to_picture(self, [x, y, _]: [f64; 3]) -> [f64; 2] {
         let in_crop = [x, y].map(|v| (v + 1.0) * CROP_SIDE / 2.0);
-        let pixel = self.0 * nalgebra::Vector3::new(in_crop[0], in_crop[1], 1.0);
+        let pixel = self.0 * Vector3::new(in_crop[0], in_crop[1], 1.0);
         [pixel.x, pixel.y]
     }
 }

@@ -27,7 +27,7 @@ const DISTANCE: f64 = 36.0;
 /// # Errors
 /// [`Error::Invalid`] when there is no frame, or the rate is not between 0 and 1000.
 pub fn performance(frames: usize, rate: f64, seed: u64) -> Result<Motion> {
-    if frames == 0 || !(rate > 0.0) {
+    if frames == 0 || rate.is_nan() || rate <= 0.0 {
         return Err(Error::invalid(
             "performance",
             format!("{frames} frames at a rate of {rate}; both must be above 0"),
