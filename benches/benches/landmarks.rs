@@ -2,7 +2,8 @@
 //! `SKYREELS_FACE_MODEL` and `SKYREELS_PORTRAIT`.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use skyreels_core::media::{fit, read_picture};
+use skyreels_core::media::read_picture;
+use skyreels_core::resize::fit;
 use skyreels_core::{Limits, open_device};
 use skyreels_landmarks::FaceLandmarker;
 

@@ -3,7 +3,8 @@
 //! `cargo run --release -p skyreels-examples --example encode_clip -- CHECKPOINT/vae video.mp4`
 
 use skyreels::{frames_to_tensor, tensor_to_frames};
-use skyreels_core::media::{VideoReader, fit};
+use skyreels_core::media::VideoReader;
+use skyreels_core::resize::fit;
 use skyreels_core::{Frame, Limits, Precision, Progress, open_device};
 use skyreels_vae::{CausalVae, Tiling};
 

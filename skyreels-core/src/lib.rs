@@ -12,6 +12,7 @@ pub mod nn;
 pub mod output;
 mod precision;
 mod progress;
+pub mod resize;
 
 pub use burn::tensor::Device;
 pub use device::open as open_device;

@@ -4,7 +4,7 @@ mod common;
 
 use common::Golden;
 use skyreels_core::Frame;
-use skyreels_core::media::{Filter, Interpolation, fit, resize_opencv, resize_pillow};
+use skyreels_core::resize::{Filter, Interpolation, fit, resize_opencv, resize_pillow};
 
 fn compare(name: &str, ours: &Frame, expected: &Frame, failures: &mut Vec<String>) {
     assert_eq!(ours.dimensions(), expected.dimensions(), "{name}");

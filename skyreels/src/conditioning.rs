@@ -1,7 +1,7 @@
 //! What the denoiser is told: where the face moves, what the picture looks like, who it is.
 
 use burn::tensor::{DType, Tensor};
-use skyreels_core::media::{Filter, resize_pillow};
+use skyreels_core::resize::{Filter, resize_pillow};
 use skyreels_core::{Device, Frame, Progress};
 use skyreels_dit::SiglipVisionTower;
 use skyreels_vae::{CausalVae, LandmarkGuider, Tiling};

@@ -1,7 +1,7 @@
 //! The picture that is to move.
 
 use skyreels_core::Frame;
-use skyreels_core::media::{Interpolation, fit, resize_opencv};
+use skyreels_core::resize::{Interpolation, fit, resize_opencv};
 use skyreels_landmarks::{CropBox, Error as LandmarkError, FaceBox, FacePick, FaceTracker, PortraitFace, aligned_face};
 
 use crate::Result;

@@ -7,12 +7,10 @@
 
 mod file;
 mod report;
-#[cfg(feature = "media")]
 mod resize;
 mod scheduler;
 
 pub use file::{Golden, Values};
 pub use report::{Expected, Report, Row, Tolerance};
-#[cfg(feature = "media")]
 pub use resize::run as run_resize;
 pub use scheduler::run as run_scheduler;

@@ -2,7 +2,7 @@
 
 use super::file::{Golden, Values};
 use super::report::{Report, Tolerance};
-use crate::media::{Filter, Interpolation, fit, resize_opencv, resize_pillow};
+use crate::resize::{Filter, Interpolation, fit, resize_opencv, resize_pillow};
 use crate::{Error, Frame, Result};
 
 /// Side of torchvision's resize in the file, and the step at which it was sampled.

@@ -1,7 +1,8 @@
 //! Pictures and video: read, sampled, fitted to the model's canvas, written.
 //!
 //! ```no_run
-//! use skyreels_core::media::{FrameRate, VideoOptions, VideoReader, fit, read_picture, write_clip};
+//! use skyreels_core::media::{FrameRate, VideoOptions, VideoReader, read_picture, write_clip};
+//! use skyreels_core::resize::fit;
 //! use skyreels_core::{Limits, Progress};
 //!
 //! let limits = Limits::default();
@@ -42,7 +43,6 @@ mod codec;
 mod encode;
 #[cfg(feature = "ffmpeg")]
 mod ffmpeg;
-mod fit;
 mod fragments;
 mod h264;
 mod mp4;
@@ -52,7 +52,6 @@ mod orientation;
 mod picture;
 mod quality;
 mod rate;
-mod resize;
 pub mod sampling;
 mod sequence;
 mod sps;
@@ -64,10 +63,8 @@ mod yuv;
 pub use clip::write_clip;
 pub use codec::{CodecError, CodecParameters, Packet, VideoDecoder, VideoEncoder};
 pub use encode::{VideoOptions, VideoWriter, WrittenClip};
-pub use fit::fit;
 pub use picture::{Alpha, read_picture, read_picture_with, write_picture};
 pub use quality::Quality;
 pub use rate::FrameRate;
-pub use resize::{Filter, Interpolation, resize_opencv, resize_pillow};
 pub use video::{DecodedFrame, DecodedPlanes, SelectedFrames, VideoInfo, VideoReader};
 pub use yuv::{Colour, Matrix, Yuv420};

@@ -2,8 +2,8 @@
 
 use skyreels_core::Frame;
 use skyreels_core::golden::{Golden, Report, Tolerance, Values};
+use skyreels_core::resize::{Interpolation, resize_opencv};
 
-use super::resize::bilinear;
 use super::{affine, render};
 use crate::draw::{self, Border};
 use crate::{Error, LANDMARKS, Result};
@@ -105,7 +105,12 @@ fn other_drawing(kind: &str, from: [u32; 2], face: &[[f64; 2]], size: [u32; 2]) 
     let relative: Vec<[f32; 2]> =
         face.iter().map(|point| [0, 1].map(|axis| (point[axis] / f64::from(from[axis])) as f32)).collect();
     Ok(Some(match kind {
-        "draw_landmarks" => bilinear(&draw::whole_face2d(&relative, BIG_CANVAS, Border::Original)?, size),
+        "draw_landmarks" => resize_opencv(
+            &draw::whole_face2d(&relative, BIG_CANVAS, Border::Original)?,
+            size[0],
+            size[1],
+            Interpolation::Linear,
+        )?,
         "v2" | "v3" => draw::whole_face2d(&relative, size, Border::Original)?,
         "mask" => draw::face_mask(&single(face), size)?,
         "three_d" => draw::contours3d(face, size)?,

@@ -3,7 +3,6 @@
 mod affine;
 mod draw;
 mod render;
-mod resize;
 
 use skyreels_core::Device;
 use skyreels_core::golden::{Golden, Report};

@@ -5,8 +5,9 @@ use std::path::Path;
 use serde_json::json;
 use skyreels::animate::RATE;
 use skyreels::core::diffusion::Guidance;
-use skyreels::core::media::{Quality, VideoOptions, fit, write_clip};
+use skyreels::core::media::{Quality, VideoOptions, write_clip};
 use skyreels::core::output::OutputFile;
+use skyreels::core::resize::fit;
 use skyreels::core::{Frame, Limits, open_device};
 use skyreels::vae::Tiling;
 use skyreels::{

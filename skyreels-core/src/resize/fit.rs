@@ -2,7 +2,7 @@
 
 use image::imageops;
 
-use super::resize::{Filter, resize_pillow};
+use super::{Filter, resize_pillow};
 use crate::{Error, Frame, Result};
 
 /// Where the pixels of a picture end up on the canvas.
