@@ -5,14 +5,17 @@ use rayon::prelude::*;
 
 use super::padded::{BORDER, Padded};
 
+/// Vectors of neighbouring positions in a tile, with 32 registers.
+const WIDE: usize = 3;
+/// The same with 16 registers.
+const NARROW: usize = 2;
 /// Kernel width along height and width.
 const KERNEL: usize = 3;
-/// Vectors of neighbouring positions that a tile holds.
-const VECTORS: usize = 3;
-/// Input channels that are summed up in registers: their weights stay in the first cache.
-const CHANNELS: usize = 32;
+/// Input channels that are summed up in registers: their weights stay in the first cache, their rows
+/// in the second.
+const CHANNELS: usize = 16;
 /// Longest run of positions that a task computes.
-const RUN: usize = 1024;
+const RUN: usize = 256;
 /// Most rows of a task.
 const ROWS: usize = 16;
 
@@ -45,17 +48,19 @@ impl WithSimd for Lanes<'_> {
     type Output = ();
 
     fn with_simd<S: Simd>(self, _: S) {
-        // 8 x 3 sums need the 32 registers of 16 lanes, 4 x 3 the 16 of narrower vectors.
+        // Sums, vectors and a weight share 32 registers of 16 lanes, or 16 narrower ones.
         match (S::F32_LANES >= 16, self.conv.bias.len() > 4) {
-            (true, true) => self.conv.run::<8>(VECTORS * S::F32_LANES, self.output),
-            _ => self.conv.run::<4>(VECTORS * S::F32_LANES, self.output),
+            (true, true) => self.conv.run::<8, WIDE>(S::F32_LANES, self.output),
+            (true, false) => self.conv.run::<4, WIDE>(S::F32_LANES, self.output),
+            _ => self.conv.run::<4, NARROW>(S::F32_LANES, self.output),
         }
     }
 }
 
 impl Conv<'_> {
-    /// `TO` output channels share a tile of `tile` positions.
-    fn run<const TO: usize>(self, tile: usize, output: &mut [f32]) {
+    /// `TO` output channels share a tile of `VECTORS` vectors of positions.
+    fn run<const TO: usize, const VECTORS: usize>(self, lanes: usize, output: &mut [f32]) {
+        let tile = VECTORS * lanes;
         let Padded { height, width, .. } = *self.input;
         let times = self.weight.len() / (self.bias.len() * self.input.channels * KERNEL * KERNEL);
         let frames = self.input.frames + 1 - times;
@@ -78,7 +83,7 @@ impl Conv<'_> {
             let length = (outputs[0].len() / width - 1) * self.input.stride() + width;
             let start = self.input.index(item, frame, band * rows);
             let mut sums = vec![0.0; self.bias.len().next_multiple_of(TO) * length.next_multiple_of(tile)];
-            self.arch.dispatch(Tiles::<TO> { conv: self, packed: &packed, times, start, sums: &mut sums });
+            self.arch.dispatch(Tiles::<TO, VECTORS> { conv: self, packed: &packed, times, start, sums: &mut sums });
             let each = length.next_multiple_of(tile);
             for ((output, sums), bias) in outputs.into_iter().zip(sums.chunks(each)).zip(self.bias) {
                 for (row, sums) in output.chunks_mut(width).zip(sums.chunks(self.input.stride())) {
@@ -94,8 +99,9 @@ impl Conv<'_> {
         let each = self.input.channels * taps;
         let mut packed = vec![0.0; self.bias.len().next_multiple_of(TO) * each];
         packed.par_chunks_mut(TO * each).zip(self.weight.par_chunks(TO * each)).for_each(|(packed, weight)| {
-            for (channel, weight) in weight.chunks(each).enumerate() {
-                weight.iter().enumerate().for_each(|(tap, value)| packed[tap * TO + channel] = *value);
+            // The last block may have fewer channels than a tile: its other weights stay zero.
+            for (tap, packed) in packed.chunks_exact_mut(TO).enumerate() {
+                packed.iter_mut().zip(weight[tap..].iter().step_by(each)).for_each(|(to, from)| *to = *from);
             }
         });
         packed
@@ -115,7 +121,7 @@ fn rows(stride: usize, height: usize, width: usize, tile: usize) -> usize {
 }
 
 /// All output channels of one run of positions.
-struct Tiles<'a, const TO: usize> {
+struct Tiles<'a, const TO: usize, const VECTORS: usize> {
     conv: Conv<'a>,
     packed: &'a [f32],
     times: usize,
@@ -124,7 +130,7 @@ struct Tiles<'a, const TO: usize> {
     sums: &'a mut [f32],
 }
 
-impl<const TO: usize> WithSimd for Tiles<'_, TO> {
+impl<const TO: usize, const VECTORS: usize> WithSimd for Tiles<'_, TO, VECTORS> {
     type Output = ();
 
     #[inline(always)]
@@ -134,6 +140,7 @@ impl<const TO: usize> WithSimd for Tiles<'_, TO> {
         let taps = self.times * KERNEL * KERNEL;
         let blocks = self.conv.bias.len().div_ceil(TO);
         let length = self.sums.len() / (blocks * TO);
+        let (stride, plane, channel_length) = (input.stride(), input.plane(), input.channel_length());
         let block_weights = input.channels * taps * TO;
         for from in (0..input.channels).step_by(CHANNELS) {
             let count = CHANNELS.min(input.channels - from);
@@ -142,18 +149,18 @@ impl<const TO: usize> WithSimd for Tiles<'_, TO> {
                 for position in (0..length).step_by(tile) {
                     let mut acc = [[simd.splat_f32s(0.0); VECTORS]; TO];
                     for (to, acc) in acc.iter_mut().enumerate() {
-                        *acc = vectors::<S>(&sums[to * length + position..]);
+                        *acc = vectors::<S, VECTORS>(&sums[to * length + position..][..tile]);
                     }
-                    let first = self.start + from * input.channel_length() + position;
-                    let mut rows = weights.chunks_exact(KERNEL * TO);
-                    for channel in 0..count {
+                    let mut weights = weights.chunks_exact(KERNEL * KERNEL * TO);
+                    for channel in from..from + count {
                         for time in 0..self.times {
-                            for row in 0..KERNEL {
-                                let offset = channel * input.channel_length() + time * input.plane();
-                                let x = &input.data[first + offset + row * input.stride()..][..tile + 2 * BORDER];
-                                let Some(weights) = rows.next() else { return };
+                            let first = self.start + position + channel * channel_length + time * plane;
+                            let window = &input.data[first..first + (KERNEL - 1) * stride + tile + 2 * BORDER];
+                            let Some(weights) = weights.next() else { return };
+                            for (row, weights) in weights.chunks_exact(KERNEL * TO).enumerate() {
+                                let x = &window[row * stride..row * stride + tile + 2 * BORDER];
                                 for (column, weights) in weights.chunks_exact(TO).enumerate() {
-                                    let x: [S::f32s; VECTORS] = vectors::<S>(&x[column..]);
+                                    let x: [S::f32s; VECTORS] = vectors::<S, VECTORS>(&x[column..column + tile]);
                                     for (acc, weight) in acc.iter_mut().zip(weights) {
                                         let weight = simd.splat_f32s(*weight);
                                         for (acc, x) in acc.iter_mut().zip(x) {
@@ -174,9 +181,9 @@ impl<const TO: usize> WithSimd for Tiles<'_, TO> {
     }
 }
 
-/// The first vectors of a slice that is long enough.
+/// The vectors of a slice.
 #[inline(always)]
-fn vectors<S: Simd>(values: &[f32]) -> [S::f32s; VECTORS] {
+fn vectors<S: Simd, const VECTORS: usize>(values: &[f32]) -> [S::f32s; VECTORS] {
     let vectors = S::as_simd_f32s(values).0;
-    [vectors[0], vectors[1], vectors[2]]
+    std::array::from_fn(|index| vectors[index])
 }
