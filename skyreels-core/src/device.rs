@@ -15,6 +15,43 @@ use burn::tensor::Device;
 
 use crate::{Error, Result};
 
+/// Who computes on a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// Burn's `flex`: plain host memory, handed over without a copy.
+    Flex,
+    /// Burn's `ndarray`: host memory too.
+    NdArray,
+    /// LibTorch.
+    LibTorch,
+    /// A CubeCL runtime: CUDA and other cards.
+    Cube,
+    /// Any other.
+    Other,
+}
+
+impl Backend {
+    /// The backend behind a device, seen through autodiff.
+    ///
+    /// Burn tells a library that is built without backends no more of a device than its name.
+    pub fn of(device: &Device) -> Self {
+        let name = format!("{device:?}");
+        let known = [
+            ("Flex", Self::Flex),
+            ("NdArray", Self::NdArray),
+            ("LibTorch", Self::LibTorch),
+            ("Cube", Self::Cube),
+            ("Cuda", Self::Cube),
+        ];
+        known.into_iter().find(|(part, _)| name.contains(part)).map_or(Self::Other, |(_, backend)| backend)
+    }
+
+    /// True when tensors lie in this process's memory.
+    pub fn is_host(self) -> bool {
+        matches!(self, Self::Flex | Self::NdArray)
+    }
+}
+
 /// What a device string names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Request {
@@ -194,6 +231,13 @@ mod tests {
     fn a_backend_that_is_not_compiled_in_names_its_feature() {
         let message = open("cuda").unwrap_err().to_string();
         assert!(message.contains("--features cuda"), "{message}");
+    }
+
+    #[cfg(all(feature = "flex", feature = "ndarray"))]
+    #[test]
+    fn a_device_tells_its_backend() {
+        assert_eq!(Backend::of(&Device::flex()), Backend::Flex);
+        assert_eq!(Backend::of(&Device::ndarray()), Backend::NdArray);
     }
 
     #[cfg(all(feature = "flex", not(feature = "cuda")))]

@@ -38,9 +38,12 @@ pub(crate) trait Norm: Module {
         let [batch, channels, frames, height, width] = x.dims();
         let x = x.cast(DType::F32);
         let length = channels / self.groups() * frames * height * width;
-        let (mean, variance) = moments(x.clone().reshape([batch, self.groups(), length]));
-        let (gain, offset) = self.modulation(mean, variance, channels, guide);
-        follow(x, gain, offset)
+        let x = x.reshape([batch, self.groups(), length]);
+        let (mean, variance) = moments(x.clone());
+        // The mean is taken off before the gain, which is a thousand where the input is flat.
+        let centred = (x - mean.clone()).reshape([batch, channels, frames, height, width]);
+        let (gain, offset) = self.modulation(mean.zeros_like(), variance, channels, guide);
+        follow(centred, gain, offset)
     }
 }
 
@@ -86,17 +89,23 @@ impl Norm for GroupNorm {
 }
 
 /// Mean and biased variance over the last axis, in two passes: the difference of squares would
-/// lose the variance of values far from zero.
+/// lose the variance of values far from zero. The second pass also corrects the mean, which a backend
+/// that adds up in order has to only a few digits; a flat input is divided by next to nothing.
 fn moments(x: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
     let [batch, groups, length] = x.dims();
     let mean = x.clone().mean_dim(2);
     let step = (PIECE / (batch * groups)).max(1);
-    let squares = |start: usize| {
-        let piece = x.clone().narrow(2, start, step.min(length - start));
-        (piece - mean.clone()).square().sum_dim(2)
+    let sums = |start: usize| {
+        let distance = x.clone().narrow(2, start, step.min(length - start)) - mean.clone();
+        (distance.clone().sum_dim(2), distance.square().sum_dim(2))
     };
-    let sum = (step..length).step_by(step).fold(squares(0), |sum, start| sum + squares(start));
-    (mean, sum.div_scalar(length as f64))
+    let (distance, square) = (step..length).step_by(step).fold(sums(0), |held, start| {
+        let (distance, square) = sums(start);
+        (held.0 + distance, held.1 + square)
+    });
+    let correction = distance.div_scalar(length as f64);
+    let variance = square.div_scalar(length as f64) - correction.clone().square();
+    (mean + correction, variance)
 }
 
 /// `GroupNorm(x) * conv_y(latents) + conv_b(latents)` with the latents resized to `x`

@@ -6,7 +6,7 @@ use serde::Serialize;
 use skyreels_core::checkpoint::Published;
 use skyreels_core::{Device, Precision};
 use skyreels_dit::attention::{AttentionPlan, AttentionShape, Engine};
-use skyreels_vae::{CausalVae, LandmarkGuider, Tiling, decode_bytes, encode_bytes};
+use skyreels_vae::{CausalVae, Direction, LandmarkGuider, TilePlan, Tiling, decode_bytes, encode_bytes};
 
 use crate::model::ModelDir;
 use crate::{Error, Result};
@@ -67,7 +67,8 @@ impl Plan {
     /// Plans a run. The networks are described, not allocated: `device` is only named.
     ///
     /// # Errors
-    /// Those of [`ModelDir::latent_size`] and of configurations that describe no network.
+    /// Those of [`ModelDir::latent_size`], of tiles that do not fit the frame, and of configurations
+    /// that describe no network.
     pub fn new(model: &ModelDir, request: &PlanRequest, device: &Device) -> Result<Self> {
         let latents = model.latent_size(request.size)?;
         let [frames, height, width] = request.size;
@@ -77,6 +78,11 @@ impl Plan {
         let tokens = identity + latents[0] * (latents[1] / patch) * (latents[2] / patch);
         let tile = model.vae.tile_sizes();
         let tiled = request.tiling != Tiling::Off && (height > tile.height || width > tile.width);
+        if tiled {
+            // A tiling that does not work out should not be found out after an hour.
+            TilePlan::new(&model.vae, &tile, Direction::Encode, height, width)?;
+            TilePlan::new(&model.vae, &tile, Direction::Decode, latents[1], latents[2])?;
+        }
         let [vae_height, vae_width] =
             if tiled { [height.min(tile.height), width.min(tile.width)] } else { [height, width] };
 

@@ -7,7 +7,7 @@ mod activation;
 mod norm;
 
 pub use activation::{gelu_tanh, silu};
-pub use norm::{GroupNorm, LayerNorm};
+pub use norm::LayerNorm;
 
 use burn::nn::conv::{Conv2d, Conv2dConfig, Conv3d, Conv3dConfig};
 use burn::nn::{Linear, LinearConfig, LinearLayout, PaddingConfig2d, PaddingConfig3d};

@@ -1,6 +1,7 @@
 //! Which way attention is computed, and how many queries at a time.
 
 use burn::tensor::{DType, Device};
+use skyreels_core::device::Backend;
 
 use crate::host;
 
@@ -51,20 +52,12 @@ pub enum Engine {
 
 impl Engine {
     /// The engine behind a device, seen through autodiff.
-    ///
-    /// The device's name is all that Burn tells a library that is built without backends; an
-    /// unknown one gets the path that every backend has.
     pub fn of(device: &Device) -> Self {
-        let name = format!("{device:?}");
-        let is = |part: &str| name.contains(part);
-        if host::in_memory(device) {
-            Self::Host
-        } else if is("LibTorch") {
-            Self::Torch
-        } else if is("Cube") || is("Cuda") {
-            Self::Cube
-        } else {
-            Self::Other
+        match Backend::of(device) {
+            Backend::Flex | Backend::NdArray => Self::Host,
+            Backend::LibTorch => Self::Torch,
+            Backend::Cube => Self::Cube,
+            _ => Self::Other,
         }
     }
 }

@@ -15,23 +15,18 @@ pub(crate) use gelu::gelu_tanh;
 pub(crate) use rotary::rotate;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use skyreels_core::device::Backend;
 
 /// True when tensors of `device` lie in this process's memory, nobody asks for gradients, and the
 /// processor has vectors to gain from.
 pub(crate) fn serves(device: &Device) -> bool {
-    !device.is_autodiff() && fast() && in_memory(device)
+    !device.is_autodiff() && fast() && Backend::of(device).is_host()
 }
 
 /// True when the processor has vectors that this build knows; without them, Burn's own matrix
 /// products are faster than the tiles.
 pub(crate) fn fast() -> bool {
     lanes::available()
-}
-
-/// The device's name is all that Burn tells a library that is built without backends.
-pub(crate) fn in_memory(device: &Device) -> bool {
-    let name = format!("{device:?}");
-    ["Flex", "NdArray"].iter().any(|backend| name.contains(backend))
 }
 
 /// The elements of a tensor as f32; no copy when the tensor is f32, contiguous and not shared.

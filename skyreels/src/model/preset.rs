@@ -18,7 +18,7 @@ use crate::{Error, Result};
 /// Sizes of a checkpoint to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {
-    /// Every part of the architecture at its smallest: 17 frames of 96x144, well under a million
+    /// Every part of the architecture at its smallest: 17 frames of 96x160, well under a million
     /// parameters.
     Tiny,
 }
@@ -99,7 +99,7 @@ fn tiny() -> [(&'static str, &'static str, Value); 5] {
     let transformer = json!({
         "num_attention_heads": 2, "attention_head_dim": 16, "in_channels": 48, "out_channels": 16,
         "flip_sin_to_cos": true, "freq_shift": 0, "time_embed_dim": 32, "text_embed_dim": 48, "num_layers": 2,
-        "dropout": 0.0, "attention_bias": true, "sample_height": 12, "sample_width": 18, "sample_frames": 17,
+        "dropout": 0.0, "attention_bias": true, "sample_height": 12, "sample_width": 20, "sample_frames": 17,
         "patch_size": 2, "temporal_compression_ratio": 4, "max_text_seq_length": 16,
         "activation_fn": "gelu-approximate", "timestep_activation_fn": "silu", "norm_elementwise_affine": true,
         "norm_eps": 1e-5, "spatial_interpolation_scale": 1.875, "temporal_interpolation_scale": 1.0,
@@ -109,7 +109,7 @@ fn tiny() -> [(&'static str, &'static str, Value); 5] {
     let vae = json!({
         "in_channels": 3, "out_channels": 3, "block_out_channels": [8, 16, 16, 32], "latent_channels": 16,
         "layers_per_block": 1, "act_fn": "silu", "norm_eps": 1e-6, "norm_num_groups": 8,
-        "temporal_compression_ratio": 4, "sample_height": 96, "sample_width": 144, "scaling_factor": 0.7
+        "temporal_compression_ratio": 4, "sample_height": 96, "sample_width": 160, "scaling_factor": 0.7
     });
     let siglip = json!({
         "hidden_size": 24, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,

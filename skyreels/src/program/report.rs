@@ -13,6 +13,14 @@ use skyreels::core::{Event, Progress};
 /// Set by the first Ctrl-C; the second ends the program at once.
 static STOP: AtomicBool = AtomicBool::new(false);
 
+/// Prints a line; a reader that has gone away is no reason to fail.
+macro_rules! line {
+    ($($argument:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stdout(), $($argument)*);
+    }};
+}
+
 type Callback = Box<dyn Fn(Event) -> ControlFlow<()> + Sync>;
 
 pub struct Reporter {
@@ -60,7 +68,7 @@ impl Reporter {
     /// A line for people, or an object for machines.
     pub fn say(&self, text: &str, object: Value) {
         if self.json {
-            println!("{object}");
+            line!("{object}");
         } else {
             let state = self.lock();
             match &state.bar {
@@ -72,7 +80,11 @@ impl Reporter {
 
     /// A result: on standard output either way.
     pub fn result(&self, text: &str, object: Value) {
-        if self.json { println!("{object}") } else { println!("{text}") }
+        if self.json {
+            line!("{object}");
+        } else {
+            line!("{text}");
+        }
     }
 
     /// A remark that is not a result.
@@ -82,10 +94,7 @@ impl Reporter {
 
     pub fn error(&self, error: &Error) {
         if self.json {
-            println!(
-                "{}",
-                json!({ "event": "error", "message": error.to_string(), "cancelled": error.is_cancelled() })
-            );
+            line!("{}", json!({ "event": "error", "message": error.to_string(), "cancelled": error.is_cancelled() }));
         }
         eprintln!("error: {error}");
     }
@@ -99,7 +108,7 @@ impl Reporter {
         }
         if self.json {
             for (stage, time) in &state.times {
-                println!("{}", json!({ "event": "time", "stage": stage, "seconds": time.as_secs_f64() }));
+                line!("{}", json!({ "event": "time", "stage": stage, "seconds": time.as_secs_f64() }));
             }
         } else if !state.times.is_empty() {
             let times: Vec<String> =
@@ -136,7 +145,7 @@ impl State {
 
     fn print(&mut self, event: Event) {
         self.begin(event.stage);
-        println!("{}", json!({ "event": "progress", "stage": event.stage, "done": event.done, "total": event.total }));
+        line!("{}", json!({ "event": "progress", "stage": event.stage, "done": event.done, "total": event.total }));
     }
 
     fn begin(&mut self, stage: &'static str) {
