@@ -7,7 +7,7 @@ use burn::tensor::{DType, Tensor, TensorData};
 use serde_json::json;
 use skyreels_core::checkpoint::{Published, fill};
 use skyreels_core::{Device, Precision, Progress};
-use skyreels_dit::{Rotary, SiglipConfig, SiglipVisionTower, Transformer, TransformerConfig};
+use skyreels_dit::{SiglipConfig, TransformerConfig};
 use skyreels_vae::{CausalVae, Tiling, VaeConfig};
 
 use crate::hashed;
@@ -37,15 +37,8 @@ pub const CASES: [(&str, Case); 4] = [
 ];
 
 /// A model with its input, ready to run.
-pub enum Work {
-    /// See [`Case::DitForward`].
-    Dit(Box<Transformer>, Tensor<5>, Tensor<3>, Rotary),
-    /// See [`Case::VaeEncode`].
-    Encode(Box<CausalVae>, Tensor<5>),
-    /// See [`Case::VaeDecode`].
-    Decode(Box<CausalVae>, Tensor<5>),
-    /// See [`Case::SiglipForward`].
-    Siglip(Box<SiglipVisionTower>, Tensor<4>),
+pub struct Work {
+    run: Box<dyn Fn() -> Result<TensorData>>,
 }
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -56,25 +49,30 @@ impl Work {
     /// # Errors
     /// Those of the networks; none is expected.
     pub fn new(case: Case, device: &Device) -> Result<Self> {
-        Ok(match case {
+        let run: Box<dyn Fn() -> Result<TensorData>> = match case {
             Case::DitForward => {
                 let config = dit()?;
                 let rotary = config.rotary(5, 32, 48, device)?;
                 let model = filled(config.init(device)?);
-                Self::Dit(
-                    Box::new(model),
-                    input(0, [1, 5, 48, 32, 48], device),
-                    input(1, [1, 729, 1152], device),
-                    rotary,
-                )
+                let latents: Tensor<5> = input(0, [1, 5, 48, 32, 48], device);
+                let identity: Tensor<3> = input(1, [1, 729, 1152], device);
+                Box::new(move || Ok(model.forward(latents.clone(), identity.clone(), &[500], &rotary)?.into_data()))
             }
-            Case::VaeEncode => Self::Encode(Box::new(vae(device)?), input(0, [1, 3, 9, 96, 144], device)),
-            Case::VaeDecode => Self::Decode(Box::new(vae(device)?), input(0, [1, 16, 3, 12, 18], device)),
+            Case::VaeEncode => {
+                let (model, frames) = (vae(device)?, input(0, [1, 3, 9, 96, 144], device));
+                Box::new(move || Ok(model.encode(frames.clone(), Tiling::Off, Progress::none())?.mean.into_data()))
+            }
+            Case::VaeDecode => {
+                let (model, latents) = (vae(device)?, input(0, [1, 16, 3, 12, 18], device));
+                Box::new(move || Ok(model.decode(latents.clone(), Tiling::Off, Progress::none())?.into_data()))
+            }
             Case::SiglipForward => {
                 let model = filled(siglip()?.init_with_head(device)?);
-                Self::Siglip(Box::new(model), input(0, [1, 3, 224, 224], device))
+                let pixels: Tensor<4> = input(0, [1, 3, 224, 224], device);
+                Box::new(move || Ok(model.forward(pixels.clone())?.into_data()))
             }
-        })
+        };
+        Ok(Self { run })
     }
 
     /// Does the work once and returns the result, row-major.
@@ -82,17 +80,7 @@ impl Work {
     /// # Errors
     /// Those of the networks; none is expected.
     pub fn run(&self) -> Result<Vec<f32>> {
-        let data = match self {
-            Self::Dit(model, latents, identity, rotary) => {
-                model.forward(latents.clone(), identity.clone(), &[500], rotary)?.into_data()
-            }
-            Self::Encode(model, frames) => {
-                model.encode(frames.clone(), Tiling::Off, Progress::none())?.mean.into_data()
-            }
-            Self::Decode(model, latents) => model.decode(latents.clone(), Tiling::Off, Progress::none())?.into_data(),
-            Self::Siglip(model, pixels) => model.forward(pixels.clone())?.into_data(),
-        };
-        Ok(data.try_to_vec::<f32>().map_err(|error| format!("{error:?}"))?)
+        Ok((self.run)()?.try_to_vec::<f32>().map_err(|error| format!("{error:?}"))?)
     }
 }
 

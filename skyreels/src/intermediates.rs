@@ -79,12 +79,15 @@ pub fn read_latents(path: impl AsRef<Path>, device: &Device) -> Result<Tensor<5>
     Ok(Tensor::from_data(TensorData::new(values, shape), (device, DType::F32)))
 }
 
-fn host<const D: usize>(tensor: Tensor<D>) -> Result<(Vec<usize>, Vec<u8>)> {
+/// Shape and little-endian bytes of a tensor.
+type HostTensor = (Vec<usize>, Vec<u8>);
+
+fn host<const D: usize>(tensor: Tensor<D>) -> Result<HostTensor> {
     let shape = tensor.dims().to_vec();
     Ok((shape, to_f32("keep intermediates", tensor)?.iter().flat_map(|value| value.to_le_bytes()).collect()))
 }
 
-fn write(path: &Path, tensors: &[(&str, (Vec<usize>, Vec<u8>))]) -> Result<()> {
+fn write(path: &Path, tensors: &[(&str, HostTensor)]) -> Result<()> {
     let failed = |error: safetensors::SafeTensorError| CoreError::malformed(path, FORMAT, error.to_string());
     let views: Vec<(&str, TensorView)> = tensors
         .iter()

@@ -53,7 +53,8 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
 
 /// Refuses an output that could not be written in the end; leaves nothing behind.
 pub fn check_output(path: &Path) -> Result<()> {
-    Ok(drop(OutputFile::create(path)?))
+    OutputFile::create(path)?;
+    Ok(())
 }
 
 /// Writes frames as the name of the file says, with the sound of `audio` where that has any.

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use skyreels::Portrait;
 use skyreels::animate::RATE;
-use skyreels::core::media::{FrameRate, VideoOptions, VideoReader, read_picture, write_clip};
+use skyreels::core::media::{FrameRate, VideoOptions, VideoReader, read_picture, write_clip, write_picture};
 use skyreels::core::output::write_file;
 use skyreels::core::{Error as CoreError, Frame, Limits, open_device};
 use skyreels::landmarks::draw::{Border, Overlay};
@@ -148,7 +148,7 @@ fn guide(
 }
 
 fn overlay(path: &Path, tracked: &Tracked, reporter: &Reporter) -> Result<()> {
-    let drawn = tracked.frames.iter().zip(&tracked.faces).map(|(frame, face)| {
+    let mut drawn = tracked.frames.iter().zip(&tracked.faces).map(|(frame, face)| {
         let mut picture = frame.clone();
         if let Some(face) = face {
             Overlay::default().draw(&mut picture, face);
@@ -156,7 +156,7 @@ fn overlay(path: &Path, tracked: &Tracked, reporter: &Reporter) -> Result<()> {
         picture
     });
     if let [_] = tracked.frames.as_slice() {
-        return drawn.map(|picture| Ok(skyreels::core::media::write_picture(path, &picture)?)).collect();
+        return drawn.try_for_each(|picture| Ok(write_picture(path, &picture)?));
     }
     let options = VideoOptions::default();
     write_clip(path, drawn.map(Ok), tracked.rate, None, &options, reporter.progress())?;
