@@ -1,0 +1,78 @@
+//! Our program and the PyTorch original in turn on the same work.
+//!
+//! `cargo run --release -p skyreels-benches --bin compare -- PYTHON BENCH_PEER_PY [ROUNDS]`; build `peer_work` first.
+
+use std::error::Error;
+use std::process::Command;
+
+use serde_json::Value;
+use skyreels_benches::CASES;
+
+/// Runs of one process; the median of them counts.
+const RUNS: &str = "5";
+/// Both sides compute with this many threads.
+const THREADS: &str = "2";
+/// Root mean squares of the results may differ by this share.
+const SAME_WORK: f64 = 1e-4;
+
+/// Median time in seconds, peak memory in MiB, root mean square of the result.
+struct Measure {
+    seconds: f64,
+    peak: f64,
+    rms: f64,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [python, script, rest @ ..] = arguments.as_slice() else {
+        return Err("name the peer's Python and its bench_peer.py".into());
+    };
+    let rounds: usize = rest.first().map_or(Ok(3), |rounds| rounds.parse())?;
+    let ours = std::env::current_exe()?.with_file_name("peer_work");
+
+    println!("| work | ours, s | PyTorch, s | ratio | ours, MiB | PyTorch, MiB | ratio |");
+    println!("|---|---|---|---|---|---|---|");
+    for (case, _) in CASES {
+        let (mut mine, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            mine.push(measure(Command::new(&ours).args(["--runs", RUNS, case]))?);
+            theirs.push(measure(Command::new(python).args([script, "--child", case, "--runs", RUNS]))?);
+        }
+        let (mine, theirs) = (median(mine), median(theirs));
+        if (mine.rms / theirs.rms - 1.0).abs() > SAME_WORK {
+            return Err(format!("{case}: not the same work: {} and {}", mine.rms, theirs.rms).into());
+        }
+        println!(
+            "| {case} | {:.3} | {:.3} | **{:.2}** | {:.0} | {:.0} | {:.2} |",
+            mine.seconds,
+            theirs.seconds,
+            mine.seconds / theirs.seconds,
+            mine.peak,
+            theirs.peak,
+            mine.peak / theirs.peak
+        );
+    }
+    Ok(())
+}
+
+fn measure(command: &mut Command) -> Result<Measure, Box<dyn Error>> {
+    let threads = ["RAYON_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"].map(|name| (name, THREADS));
+    let output = command.envs(threads).output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+    }
+    let text = String::from_utf8(output.stdout)?;
+    let report: Value = serde_json::from_str(text.lines().last().ok_or("the program printed nothing")?)?;
+    let number = |value: &Value| value.as_f64().ok_or("a number is missing in the report");
+    Ok(Measure {
+        seconds: number(&report["median_s"])?,
+        peak: number(&report["peak_rss_mib"])?,
+        rms: number(&report["check"]["out0"]["rms"])?,
+    })
+}
+
+/// The round of median time.
+fn median(mut rounds: Vec<Measure>) -> Measure {
+    rounds.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    rounds.swap_remove(rounds.len() / 2)
+}
