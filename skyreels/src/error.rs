@@ -21,6 +21,9 @@ pub enum Error {
     /// The transformer and the vision tower.
     #[error(transparent)]
     Dit(#[from] skyreels_dit::Error),
+    /// Losses, data and stages of training.
+    #[error(transparent)]
+    Train(#[from] skyreels_train::Error),
     /// A component of the checkpoint has a configuration that its network refuses.
     #[error("{}: {reason}", path.display())]
     Config {
@@ -77,6 +80,7 @@ impl Error {
             }
             Self::Vae(skyreels_vae::Error::Core(error)) => matches!(error, skyreels_core::Error::Cancelled { .. }),
             Self::Dit(skyreels_dit::Error::Core(error)) => matches!(error, skyreels_core::Error::Cancelled { .. }),
+            Self::Train(skyreels_train::Error::Core(error)) => matches!(error, skyreels_core::Error::Cancelled { .. }),
             _ => false,
         }
     }

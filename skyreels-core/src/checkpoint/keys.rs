@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
 /// A module whose parameters are published under known keys.
@@ -18,46 +18,118 @@ pub trait Published: Module {
 
     /// Every key of this module with the shape it has in a file. Allocates nothing.
     fn published_shapes(&self) -> BTreeMap<String, Vec<usize>> {
-        let mut visitor = Shapes { path: KeyPath::new(Self::RENAMED), shapes: BTreeMap::new() };
-        self.visit(&mut visitor);
-        visitor.shapes
+        let mut shapes = Shapes::default();
+        self.visit_published(&mut shapes);
+        shapes.0
+    }
+
+    /// Shows every parameter with its key.
+    fn visit_published(&self, visitor: &mut impl PublishedVisitor) {
+        self.visit(&mut Keyed { path: KeyPath::new(Self::RENAMED), inner: visitor });
+    }
+
+    /// Replaces every parameter, knowing its key.
+    #[must_use]
+    fn map_published(self, mapper: &mut impl PublishedMapper) -> Self {
+        self.map(&mut Keyed { path: KeyPath::new(Self::RENAMED), inner: mapper })
     }
 }
 
-/// The key of the parameter under a visitor or mapper.
+/// Sees the parameters of a [`Published`] module.
+pub trait PublishedVisitor {
+    /// A parameter and where it is published.
+    fn visit<const D: usize>(&mut self, key: &Key, param: &Param<Tensor<D>>);
+}
+
+/// Replaces the parameters of a [`Published`] module.
+pub trait PublishedMapper {
+    /// What takes the place of a parameter.
+    fn map<const D: usize>(&mut self, key: &Key, param: Param<Tensor<D>>) -> Param<Tensor<D>>;
+}
+
+/// Where a parameter is published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    path: String,
+    norm: bool,
+}
+
+impl Key {
+    /// The key, `transformer_blocks.0.attn1.to_q.weight` for example.
+    pub fn as_str(&self) -> &str {
+        &self.path
+    }
+
+    /// True for the parameters of a norm, which stay in f32.
+    pub fn is_norm(&self) -> bool {
+        self.norm
+    }
+}
+
+/// The fields on the way to the parameter under a visitor or mapper.
 #[derive(Debug)]
-pub(super) struct KeyPath {
+struct KeyPath {
     renamed: &'static [(&'static str, &'static str)],
     segments: Vec<String>,
     containers: Vec<String>,
 }
 
 impl KeyPath {
-    pub(super) fn new(renamed: &'static [(&'static str, &'static str)]) -> Self {
+    fn new(renamed: &'static [(&'static str, &'static str)]) -> Self {
         Self { renamed, segments: Vec::new(), containers: Vec::new() }
     }
 
-    pub(super) fn enter(&mut self, name: &str, container: &str) {
+    fn enter(&mut self, name: &str, container: &str) {
         self.segments.push(name.to_string());
         self.containers.push(container.to_string());
     }
 
-    pub(super) fn exit(&mut self) {
+    fn exit(&mut self) {
         self.segments.pop();
         self.containers.pop();
     }
 
-    pub(super) fn key(&self) -> String {
+    fn key(&self) -> Key {
         let mut key = format!(".{}.", self.segments.join("."));
         for (field, published) in self.renamed {
             key = key.replace(&format!(".{field}."), &format!(".{published}."));
         }
-        key.trim_matches('.').to_string()
+        let norm = self.containers.last().is_some_and(|container| container.ends_with("Norm"));
+        Key { path: key.trim_matches('.').to_string(), norm }
+    }
+}
+
+/// A visitor or mapper of ours in the place of one of Burn's.
+struct Keyed<'a, T> {
+    path: KeyPath,
+    inner: &'a mut T,
+}
+
+impl<T: PublishedVisitor> ModuleVisitor for Keyed<'_, T> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    /// True for the parameters of a norm, which stay in f32.
-    pub(super) fn in_norm(&self) -> bool {
-        self.containers.last().is_some_and(|container| container.ends_with("Norm"))
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.inner.visit(&self.path.key(), param);
+    }
+}
+
+impl<T: PublishedMapper> ModuleMapper for Keyed<'_, T> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.exit();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        self.inner.map(&self.path.key(), param)
     }
 }
 
@@ -68,21 +140,17 @@ pub(super) fn stored_shape<const D: usize>(param: &Param<Tensor<D>>) -> Vec<usiz
     if param.is_initialized() { param.transform_for_save().base().dims().to_vec() } else { param.lazy_shape().to_vec() }
 }
 
-struct Shapes {
-    path: KeyPath,
-    shapes: BTreeMap<String, Vec<usize>>,
+/// A tensor in the layout of its parameter (a gradient, an average) as the parameter would be stored.
+pub fn as_stored<const D: usize>(param: &Param<Tensor<D>>, tensor: Tensor<D>) -> Tensor<D> {
+    let (_, _, mapper) = param.clone().consume();
+    mapper.on_save(tensor)
 }
 
-impl ModuleVisitor for Shapes {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
+#[derive(Default)]
+struct Shapes(BTreeMap<String, Vec<usize>>);
 
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.exit();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.shapes.insert(self.path.key(), stored_shape(param));
+impl PublishedVisitor for Shapes {
+    fn visit<const D: usize>(&mut self, key: &Key, param: &Param<Tensor<D>>) {
+        self.0.insert(key.as_str().to_string(), stored_shape(param));
     }
 }

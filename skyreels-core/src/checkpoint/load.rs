@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use burn::module::{ModuleMapper, Param};
+use burn::module::Param;
 use burn::tensor::{DType, Tensor};
 
 use super::convert::{Defect, float_data};
-use super::keys::{KeyPath, Published, stored_shape};
+use super::keys::{Key, Published, PublishedMapper, stored_shape};
 use super::report::{LoadReport, Misshapen};
 use super::weights::Weights;
 use crate::{Error, Precision, Progress, Result};
@@ -25,7 +25,6 @@ impl Weights {
         let mut loader = Loader {
             weights: self,
             dtype: precision.dtype(),
-            path: KeyPath::new(M::RENAMED),
             unused: self.shapes().map(|(key, _)| key).filter(|key| !is_ignored::<M>(key)).collect(),
             total: module.published_shapes().len() as u64,
             done: 0,
@@ -33,7 +32,7 @@ impl Weights {
             progress,
             cancelled: None,
         };
-        let module = module.map(&mut loader);
+        let module = module.map_published(&mut loader);
         if let Some(error) = loader.cancelled {
             return Err(error);
         }
@@ -73,7 +72,6 @@ fn is_ignored<M: Published>(key: &str) -> bool {
 struct Loader<'a> {
     weights: &'a Weights,
     dtype: DType,
-    path: KeyPath,
     unused: BTreeSet<&'a str>,
     total: u64,
     done: u64,
@@ -82,20 +80,13 @@ struct Loader<'a> {
     cancelled: Option<Error>,
 }
 
-impl ModuleMapper for Loader<'_> {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.exit();
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+impl PublishedMapper for Loader<'_> {
+    fn map<const D: usize>(&mut self, key: &Key, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         if self.cancelled.is_some() {
             return param;
         }
-        let key = self.path.key();
+        let norm = key.is_norm();
+        let key = key.as_str().to_string();
         self.unused.remove(key.as_str());
         let Some((shape, stored, bytes)) = self.weights.raw(&key) else {
             self.report.missing.push(key);
@@ -106,7 +97,7 @@ impl ModuleMapper for Loader<'_> {
             self.report.misshapen.push(Misshapen { key, found: shape.to_vec(), expected });
             return param;
         }
-        let dtype = if self.path.in_norm() { DType::F32 } else { self.dtype };
+        let dtype = if norm { DType::F32 } else { self.dtype };
         let converted = float_data(bytes, stored, shape, dtype);
         self.weights.release(&key);
         match converted {

@@ -16,7 +16,7 @@ mod weights;
 
 pub use config::read_config;
 pub use fill::fill;
-pub use keys::Published;
+pub use keys::{Key, Published, PublishedMapper, PublishedVisitor, as_stored};
 pub use report::{LoadReport, Misshapen};
 pub use save::{SHARD_BYTES, save};
 pub use weights::Weights;

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use burn::module::{ModuleVisitor, Param};
+use burn::module::Param;
 use burn::tensor::{DType, Shape, Tensor, TensorData};
 use safetensors::{Dtype, View};
 use serde_json::json;
 
-use super::keys::{KeyPath, Published};
+use super::keys::{Key, Published, PublishedVisitor};
 use crate::output::{OutputFile, write_file};
 use crate::{Error, Result};
 
@@ -24,9 +24,9 @@ pub const SHARD_BYTES: usize = 5_000_000_000;
 /// # Errors
 /// [`Error::Io`] when a file cannot be written.
 pub fn save<M: Published>(module: &M, directory: &Path, stem: &str, shard_bytes: usize) -> Result<()> {
-    let mut collector = Collector { path: KeyPath::new(M::RENAMED), tensors: BTreeMap::new() };
-    module.visit(&mut collector);
-    let shards = split(collector.tensors, shard_bytes);
+    let mut collector = Collector::default();
+    module.visit_published(&mut collector);
+    let shards = split(collector.0, shard_bytes);
     if let [whole] = shards.as_slice() {
         return write_shard(whole, &directory.join(format!("{stem}.safetensors")));
     }
@@ -106,24 +106,14 @@ impl View for &Stored {
     }
 }
 
-struct Collector {
-    path: KeyPath,
-    tensors: BTreeMap<String, Stored>,
-}
+#[derive(Default)]
+struct Collector(BTreeMap<String, Stored>);
 
-impl ModuleVisitor for Collector {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.exit();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+impl PublishedVisitor for Collector {
+    fn visit<const D: usize>(&mut self, key: &Key, param: &Param<Tensor<D>>) {
         let tensor = param.transform_for_save().base();
         let stored =
             Stored { shape: tensor.shape(), dtype: tensor.dtype(), read: Box::new(move || tensor.clone().into_data()) };
-        self.tensors.insert(self.path.key(), stored);
+        self.0.insert(key.as_str().to_string(), stored);
     }
 }
