@@ -9,6 +9,7 @@ mod guide;
 mod mediapipe;
 mod motion;
 mod retarget;
+pub mod smirk;
 pub mod synthetic;
 mod task;
 mod tflite;

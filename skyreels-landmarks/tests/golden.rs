@@ -7,13 +7,24 @@ use skyreels_core::golden::Golden;
 use skyreels_landmarks::golden;
 
 fn equals_the_original(name: &str) {
+    equals_the_original_on(name, &Device::flex());
+}
+
+#[allow(deprecated, reason = "a second backend that needs nothing installed")]
+fn equals_the_original_on_both_backends(name: &str) {
+    for device in [Device::flex(), Device::ndarray()] {
+        equals_the_original_on(name, &device);
+    }
+}
+
+fn equals_the_original_on(name: &str, device: &Device) {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/golden/extra")).join(name);
     if !path.with_extension("json").exists() {
         println!("skipped: {} is not there", path.display());
         return;
     }
     let file = Golden::open(&path).unwrap();
-    let report = golden::run(&file, &Device::flex()).unwrap();
+    let report = golden::run(&file, device).unwrap();
     println!("{report}");
     assert!(report.passed(), "{report}");
 }
@@ -41,4 +52,14 @@ fn retargeted_frames_of_the_guide_equal_the_original() {
 #[test]
 fn pupils_equal_the_original() {
     equals_the_original("draw_render");
+}
+
+#[test]
+fn smirk_equals_the_original() {
+    equals_the_original_on_both_backends("smirk");
+}
+
+#[test]
+fn the_crop_that_smirk_looks_at_equals_the_original() {
+    equals_the_original("smirk_crop");
 }

@@ -10,9 +10,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::recipe::Recipe;
 use super::report::Expected;
-use crate::checkpoint::{Weights, read_config};
-use crate::{Error, Limits, Result};
+use crate::checkpoint::{Published, Weights, read_config};
+use crate::{Error, Limits, Precision, Progress, Result};
 
 const FORMAT: &str = "golden file";
 /// Suffixes of an answer, most precise first: computed in f64; the same rounded to f32; computed
@@ -41,6 +42,7 @@ struct Header {
     stats: BTreeMap<String, Stats>,
     #[serde(default)]
     shares_weights_and_inputs_of: Option<String>,
+    weights_recipe: Option<Recipe>,
     #[serde(flatten)]
     rest: BTreeMap<String, Value>,
 }
@@ -137,6 +139,21 @@ impl Golden {
         match &self.lender {
             Some(lender) if own.is_empty() => lender.weights(prefix),
             _ => own,
+        }
+    }
+
+    /// Gives every parameter of `module` its value in f32: the tensors `weights.{prefix}*` of the file, or, where the
+    /// file describes its weights instead of storing them (`weights_recipe`), the numbers of the description.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] when keys or shapes differ from those of the module; [`Error::Malformed`] when
+    /// the description does not give the numbers whose checksums stand beside it.
+    pub fn load<M: Published>(&self, prefix: &str, module: M) -> Result<M> {
+        let stored = self.weights(prefix);
+        let lender = self.lender.as_deref();
+        match self.header.weights_recipe.as_ref().or(lender.and_then(|lender| lender.header.weights_recipe.as_ref())) {
+            Some(recipe) if stored.is_empty() => recipe.fill(prefix, module, &self.path),
+            _ => stored.load(module, Precision::F32, Progress::none()),
         }
     }
 

@@ -6,6 +6,7 @@
 //! of its kind, whatever its name, sizes and number of cases.
 
 mod file;
+mod recipe;
 mod report;
 mod resize;
 mod scheduler;

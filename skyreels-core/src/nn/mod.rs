@@ -4,9 +4,11 @@
 //! copy; norms are ours, because they compute in f32 whatever the weights are.
 
 mod activation;
+mod batch_norm;
 mod norm;
 
 pub use activation::{gelu_tanh, silu};
+pub use batch_norm::BatchNorm;
 pub use norm::LayerNorm;
 
 use burn::nn::conv::{Conv2d, Conv2dConfig, Conv3d, Conv3dConfig};

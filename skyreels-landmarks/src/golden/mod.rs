@@ -1,8 +1,9 @@
-//! Golden files of this crate: the original's drawings, pixel by pixel.
+//! Golden files of this crate: the original's drawings, pixel by pixel, and the networks and formulas of faces.
 
 mod affine;
 mod draw;
 mod render;
+mod smirk;
 
 use skyreels_core::Device;
 use skyreels_core::golden::{Golden, Report};
@@ -10,17 +11,19 @@ use skyreels_core::golden::{Golden, Report};
 use crate::{Error, Result};
 
 /// Kinds of golden files that [`run`] knows.
-pub const KINDS: [&str; 1] = ["draw"];
+pub const KINDS: [&str; 3] = ["draw", "smirk", "smirk_crop"];
 
 /// Computes every answer of a golden file and compares it with the original's.
 ///
-/// Drawing needs no device; the parameter is there because every crate's runner has it.
+/// Networks run on `device`; drawings and formulas on the host.
 ///
 /// # Errors
 /// [`Error::Invalid`] for a kind that is not in [`KINDS`]; [`Error::Core`] for a damaged file.
-pub fn run(file: &Golden, _device: &Device) -> Result<Report> {
+pub fn run(file: &Golden, device: &Device) -> Result<Report> {
     match file.kind() {
         "draw" => draw::run(file),
+        "smirk" => smirk::run(file, device),
+        "smirk_crop" => smirk::run_crop(file),
         kind => Err(Error::invalid("golden file", format!("kind `{kind}` is not one of {KINDS:?}"))),
     }
 }
