@@ -8,7 +8,6 @@ use skyreels_landmarks::draw::Border;
 use skyreels_landmarks::{ClipPlan, GuideLayout, LEADING_FRAMES, MeshRetargeter, Motion, Retargeter, guide_clip};
 use skyreels_vae::Tiling;
 
-use crate::Result;
 use crate::conditioning::{Conditioning, control_latents, identity_tokens, image_latents};
 use crate::denoise::{DenoiseSettings, Denoiser};
 use crate::driving::resample;
@@ -17,6 +16,7 @@ use crate::model::ModelDir;
 use crate::pixels::tensor_to_frames;
 use crate::plan::{Plan, PlanRequest};
 use crate::portrait::Portrait;
+use crate::{Error, Result};
 
 /// Frames per second of the published model.
 pub const RATE: FrameRate = FrameRate::NATIVE;
@@ -77,22 +77,25 @@ pub struct Animator<'a> {
 }
 
 impl<'a> Animator<'a> {
-    /// Plans clips of the requested size.
+    /// Plans clips of the requested size, and looks whether the weights for them are there.
     ///
     /// # Errors
-    /// [`crate::Error::Request`] when the model cannot make that size.
+    /// [`Error::Request`] when the model cannot make that size, [`Error::Core`] when weights are missing
+    /// or do not fit.
     pub fn new(model: &'a ModelDir, device: &'a Device, options: AnimatorOptions) -> Result<Self> {
         let size = options.size.unwrap_or_else(|| model.native_size());
         let request = PlanRequest {
             size,
             precision: options.precision,
             tiling: options.tiling,
+            guider_tiling: options.guider_tiling,
             batched_guidance: options.denoise.batched_guidance,
         };
         let plan = Plan::new(model, &request, device)?;
         // An impossible number of steps should not be found out after an hour of encoding.
         model.schedule.timesteps(options.denoise.steps)?;
         ClipPlan::fitted(1, size[0])?;
+        model.check_weights(device)?;
         Ok(Self { model, device, options, size, plan })
     }
 
@@ -145,17 +148,16 @@ impl<'a> Animator<'a> {
     /// # Errors
     /// The first error of a stage; nothing is kept of a stage that failed.
     pub fn run(&self, portrait: &Portrait, motion: &Motion, progress: Progress) -> Result<Animation> {
+        // A result is kept as soon as it exists: the next stage may fail.
+        let kept = self.options.keep.as_ref();
+        kept.map_or(Ok(()), |kept| kept.keep_motion(motion))?;
         let (guide, keep) = self.guide(portrait, motion, progress)?;
+        kept.map_or(Ok(()), |kept| kept.keep_guide(&guide, progress))?;
         let mut noise = NoiseGenerator::new(self.options.seed);
         let conditioning = self.condition(portrait, &guide, &mut noise, progress)?;
-        if let Some(kept) = &self.options.keep {
-            motion.save(kept.path("motion.safetensors"))?;
-            kept.keep_conditioning(&conditioning)?;
-        }
+        kept.map_or(Ok(()), |kept| kept.keep_conditioning(&conditioning))?;
         let latents = self.denoise(&conditioning, &mut noise, progress)?;
-        if let Some(kept) = &self.options.keep {
-            kept.keep_latents(&latents)?;
-        }
+        kept.map_or(Ok(()), |kept| kept.keep_latents(&latents, LEADING_FRAMES..LEADING_FRAMES + keep))?;
         let frames = self.decode(latents, progress)?;
         let frames = frames.into_iter().skip(LEADING_FRAMES).take(keep).collect();
         Ok(Animation { frames, guide })
@@ -181,10 +183,10 @@ impl<'a> Animator<'a> {
         let image = {
             let vae = self.model.load_vae(precision, device, progress)?;
             let noise = noise.normal([1, self.model.vae.latent_channels, 1, height, width], device);
-            image_latents(&vae, &portrait.canvas, latent_frames, noise, self.options.tiling)?
+            image_latents(&vae, &portrait.canvas, latent_frames, noise, self.options.tiling, progress)?
         };
         let siglip = self.model.load_siglip(device, progress)?;
-        let identity = identity_tokens(&siglip, &portrait.aligned, device)?;
+        let identity = identity_tokens(&siglip, &portrait.aligned, device, progress)?;
         Ok(Conditioning { control, image, identity })
     }
 
@@ -213,8 +215,30 @@ impl<'a> Animator<'a> {
     /// # Errors
     /// Those of loading and running the VAE.
     pub fn decode(&self, latents: Tensor<5>, progress: Progress) -> Result<Vec<Frame>> {
-        let vae = self.model.load_vae(self.options.precision, self.device, progress)?;
-        let latents = vae.unscale(latents.swap_dims(1, 2));
-        tensor_to_frames(vae.decode(latents, self.options.tiling, progress)?)
+        decode(self.model, latents, self.options.precision, self.options.tiling, progress)
     }
+}
+
+/// Decodes the latents of a finished denoising to frames.
+///
+/// # Shapes
+/// `latents` `[1, latent_frames, 16, height, width] ->` frames of `8 height x 8 width`
+///
+/// # Errors
+/// Those of loading and running the VAE, [`Error::Request`] for latents of another VAE.
+pub fn decode(
+    model: &ModelDir,
+    latents: Tensor<5>,
+    precision: Precision,
+    tiling: Tiling,
+    progress: Progress,
+) -> Result<Vec<Frame>> {
+    let [_, _, channels, _, _] = latents.dims();
+    if channels != model.vae.latent_channels {
+        let reason = format!("they have {channels} channels, the VAE of this model {}", model.vae.latent_channels);
+        return Err(Error::request("latents", reason));
+    }
+    let vae = model.load_vae(precision, &latents.device(), progress)?;
+    let latents = vae.unscale(latents.swap_dims(1, 2));
+    tensor_to_frames(vae.decode(latents, tiling, progress)?)
 }

@@ -6,8 +6,8 @@ use skyreels_core::{Device, Frame, Progress};
 use skyreels_dit::SiglipVisionTower;
 use skyreels_vae::{CausalVae, LandmarkGuider, Tiling};
 
-use crate::Result;
 use crate::pixels::frames_to_tensor;
+use crate::{Error, Result};
 
 /// The three inputs of the denoiser beside the noisy latents.
 #[derive(Debug, Clone)]
@@ -26,7 +26,7 @@ pub struct Conditioning {
 /// `frames` pictures of `height x width` `-> [1, latent_frames, 16, height / 8, width / 8]`, f32
 ///
 /// # Errors
-/// [`crate::Error::Vae`] when the clip has a size that the guider refuses.
+/// [`Error::Vae`] when the clip has a size that the guider refuses.
 pub fn control_latents(
     guider: &LandmarkGuider,
     guide: &[Frame],
@@ -44,17 +44,18 @@ pub fn control_latents(
 /// `noise` `[1, 16, 1, height / 8, width / 8] -> [1, latent_frames, 16, height / 8, width / 8]`, f32
 ///
 /// # Errors
-/// [`crate::Error::Vae`] when the picture has a size that the VAE refuses.
+/// [`Error::Vae`] when the picture has a size that the VAE refuses.
 pub fn image_latents(
     vae: &CausalVae,
     portrait: &Frame,
     latent_frames: usize,
     noise: Tensor<5>,
     tiling: Tiling,
+    progress: Progress,
 ) -> Result<Tensor<5>> {
     let device = noise.device();
     let picture = frames_to_tensor(std::slice::from_ref(portrait), &device);
-    let sample = vae.encode(picture, tiling, Progress::none())?.sample(noise)?;
+    let sample = vae.encode(picture, tiling, progress)?.sample(noise)?;
     let first: Tensor<5> = vae.scale(sample).cast(DType::F32).swap_dims(1, 2);
     let [batch, _, channels, height, width] = first.dims();
     if latent_frames == 1 {
@@ -70,9 +71,20 @@ pub fn image_latents(
 /// any picture `-> [1, tokens, hidden_size]`, f32
 ///
 /// # Errors
-/// [`crate::Error::Dit`] when the tower refuses the picture.
-pub fn identity_tokens(tower: &SiglipVisionTower, aligned_face: &Frame, device: &Device) -> Result<Tensor<3>> {
+/// [`Error::Dit`] when the tower refuses the picture, [`Error::Core`] when `progress` asks to stop.
+pub fn identity_tokens(
+    tower: &SiglipVisionTower,
+    aligned_face: &Frame,
+    device: &Device,
+    progress: Progress,
+) -> Result<Tensor<3>> {
+    const STAGE: &str = "face";
+    progress.report(STAGE, 0, Some(1))?;
     let side = tower.config().image_size as u32;
     let face = resize_pillow(aligned_face, side, side, Filter::Bicubic)?;
-    Ok(tower.forward(tower.config().pixel_values(&face, device)?)?)
+    let tokens = tower.forward(tower.config().pixel_values(&face, device)?)?;
+    // Without this a card's work would count for the next stage.
+    device.sync().map_err(|error| Error::Execution { stage: STAGE, reason: error.to_string() })?;
+    progress.report(STAGE, 1, Some(1))?;
+    Ok(tokens)
 }

@@ -5,8 +5,9 @@ use skyreels_core::diffusion::{Guidance, NoiseGenerator, Sampler, SamplerKind, S
 use skyreels_core::{Device, Progress};
 use skyreels_dit::{Rotary, Trace, Transformer};
 
+use crate::Result;
 use crate::conditioning::Conditioning;
-use crate::{Error, Result};
+use crate::pixels::finite;
 
 /// How a run goes from noise to video.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -73,8 +74,9 @@ impl Denoiser<'_> {
     /// `noise` and the result `[1, latent_frames, 16, height, width]`, f32
     ///
     /// # Errors
-    /// [`Error::Dit`] for inputs that do not fit the model, [`Error::Core`] when cancelled or the
-    /// step count is impossible, [`Error::Execution`] when the device fails.
+    /// [`crate::Error::Dit`] for inputs that do not fit the model, [`crate::Error::Core`] when cancelled or the
+    /// step count is impossible, [`crate::Error::Execution`] when the device fails, [`crate::Error::NotFinite`] when a
+    /// step ends in what is no number.
     pub fn run(
         &self,
         conditioning: &Conditioning,
@@ -99,8 +101,9 @@ impl Denoiser<'_> {
             let scale = settings.guidance.scale(index, timesteps.len(), timestep);
             let prediction = network.predict(&latents, timestep as usize, scale, settings)?;
             latents = sampler.step(index, prediction.clone(), latents, || source.next(shape, &device)).previous;
-            // A device computes behind our back: without this, progress would run ahead of the work.
-            device.sync().map_err(|error| Error::Execution { stage: STAGE, reason: error.to_string() })?;
+            // A device computes behind our back: without reading, progress would run ahead of the work. And nobody
+            // should wait nine steps more for a result that is lost.
+            finite(STAGE, latents.clone())?;
             on_step(&DenoiseStep { index, prediction, latents: latents.clone() })?;
             progress.report(STAGE, index as u64 + 1, total)?;
         }

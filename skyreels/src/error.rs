@@ -68,6 +68,19 @@ pub enum Error {
         /// The device's answer.
         reason: String,
     },
+    /// A network computed something that is no number.
+    #[error(
+        "{stage}: {count} of {of} values are NaN or infinite; f16 overflows where bf16 and f32 do not (`--precision bf16`), and \
+         damaged weights do so in any precision (`skyreels inspect`, `skyreels verify`)"
+    )]
+    NotFinite {
+        /// The stage that made them.
+        stage: &'static str,
+        /// How many they are.
+        count: usize,
+        /// Of how many values.
+        of: usize,
+    },
 }
 
 impl Error {

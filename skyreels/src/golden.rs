@@ -78,8 +78,8 @@ fn run_pipeline(golden: &Golden, device: &Device) -> Result<Report> {
     let [_, latent_frames, ..] = control.dims();
     let portrait = frames(&golden.input("image_u8")?).remove(0);
     let image_noise = golden.input("image_noise")?.tensor(device);
-    let image = image_latents(&vae, &portrait, latent_frames, image_noise, Tiling::Off)?;
-    let identity = identity_tokens(&siglip, &frames(&golden.input("face_u8")?).remove(0), device)?;
+    let image = image_latents(&vae, &portrait, latent_frames, image_noise, Tiling::Off, nobody)?;
+    let identity = identity_tokens(&siglip, &frames(&golden.input("face_u8")?).remove(0), device, nobody)?;
 
     let mut report = Report::new(golden);
     report.compare(golden, "control_latents", control.clone())?;

@@ -34,10 +34,11 @@ pub fn frames_to_tensor(frames: &[Frame], device: &Device) -> Tensor<5> {
 /// `[1, 3, frames, height, width] ->` `frames` pictures
 ///
 /// # Errors
-/// [`Error::Execution`] when the device failed to compute the tensor.
+/// [`Error::Execution`] when the device failed to compute the tensor, [`Error::NotFinite`] when it holds what is no
+/// number.
 pub fn tensor_to_frames(video: Tensor<5>) -> Result<Vec<Frame>> {
     let [_, _, frames, height, width] = video.dims();
-    let values = to_f32("decode", video)?;
+    let values = finite("decode", video)?;
     let plane = height * width;
     let frame = |number: usize| {
         Frame::from_fn(width as u32, height as u32, |x, y| {
@@ -49,6 +50,15 @@ pub fn tensor_to_frames(video: Tensor<5>) -> Result<Vec<Frame>> {
         })
     };
     Ok((0..frames).map(frame).collect())
+}
+
+/// Reads the finite values of a tensor as f32.
+pub(crate) fn finite<const D: usize>(stage: &'static str, tensor: Tensor<D>) -> Result<Vec<f32>> {
+    let values = to_f32(stage, tensor)?;
+    match values.iter().filter(|value| !value.is_finite()).count() {
+        0 => Ok(values),
+        count => Err(Error::NotFinite { stage, count, of: values.len() }),
+    }
 }
 
 /// Reads a tensor as f32, turning what the device reports late into an error of `stage`.

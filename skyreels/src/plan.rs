@@ -4,9 +4,10 @@ use std::fmt;
 
 use serde::Serialize;
 use skyreels_core::checkpoint::Published;
+use skyreels_core::device::Backend;
 use skyreels_core::{Device, Precision};
 use skyreels_dit::attention::{AttentionPlan, AttentionShape, Engine};
-use skyreels_vae::{CausalVae, Direction, LandmarkGuider, TilePlan, Tiling, decode_bytes, encode_bytes};
+use skyreels_vae::{CausalVae, Direction, LandmarkGuider, TilePlan, Tiling, VaeConfig, decode_bytes, encode_bytes};
 
 use crate::model::ModelDir;
 use crate::{Error, Result};
@@ -27,13 +28,21 @@ pub struct PlanRequest {
     pub precision: Precision,
     /// Tiling of the VAE.
     pub tiling: Tiling,
+    /// Tiling of the landmark guider.
+    pub guider_tiling: Tiling,
     /// Both guidance passes at once.
     pub batched_guidance: bool,
 }
 
 impl Default for PlanRequest {
     fn default() -> Self {
-        Self { size: [49, 480, 720], precision: Precision::F32, tiling: Tiling::On, batched_guidance: false }
+        Self {
+            size: [49, 480, 720],
+            precision: Precision::F32,
+            tiling: Tiling::On,
+            guider_tiling: Tiling::Off,
+            batched_guidance: false,
+        }
     }
 }
 
@@ -61,6 +70,8 @@ pub struct Plan {
     pub tiled: bool,
     /// The stages in order.
     pub stages: Vec<Stage>,
+    #[serde(skip)]
+    request: PlanRequest,
 }
 
 impl Plan {
@@ -76,15 +87,12 @@ impl Plan {
         let patch = model.transformer.patch_size;
         let identity = model.siglip.tokens();
         let tokens = identity + latents[0] * (latents[1] / patch) * (latents[2] / patch);
-        let tile = model.vae.tile_sizes();
-        let tiled = request.tiling != Tiling::Off && (height > tile.height || width > tile.width);
+        let (tiled, [vae_height, vae_width]) = tile(&model.vae, request.tiling, [height, width])?;
+        let (_, [guide_height, guide_width]) = tile(&model.guider, request.guider_tiling, [height, width])?;
         if tiled {
             // A tiling that does not work out should not be found out after an hour.
-            TilePlan::new(&model.vae, &tile, Direction::Encode, height, width)?;
-            TilePlan::new(&model.vae, &tile, Direction::Decode, latents[1], latents[2])?;
+            TilePlan::new(&model.vae, &model.vae.tile_sizes(), Direction::Decode, latents[1], latents[2])?;
         }
-        let [vae_height, vae_width] =
-            if tiled { [height.min(tile.height), width.min(tile.width)] } else { [height, width] };
 
         let bytes = precision.bytes() as u64;
         let sequences = if request.batched_guidance { 2 } else { 1 };
@@ -101,7 +109,7 @@ impl Plan {
         let denoise = sequences * LIVE_TOKENS * tokens as u64 * hidden * bytes + scores;
         let see = LIVE_VISION_TOKENS * (identity * model.siglip.hidden_size * 4) as u64;
         let ratio = model.vae.spatial_compression_ratio();
-        let guide = encode_bytes(&model.guider, frames, height, width, precision);
+        let guide = encode_bytes(&model.guider, frames, guide_height, guide_width, precision);
         let picture = encode_bytes(&model.vae, 1, vae_height, vae_width, precision);
         let decode = decode_bytes(&model.vae, latents[0], vae_height / ratio, vae_width / ratio, precision);
         let video = (3 * frames * height * width * 4) as u64;
@@ -118,7 +126,7 @@ impl Plan {
             stage("denoise", transformer_weights, denoise),
             stage("latents to frames", vae_weights, decode + video),
         ];
-        Ok(Self { size: request.size, latents, tokens, tiled, stages })
+        Ok(Self { size: request.size, latents, tokens, tiled, stages, request: *request })
     }
 
     /// Estimated peak, in bytes.
@@ -130,16 +138,19 @@ impl Plan {
     ///
     /// # Errors
     /// [`Error::Memory`] with the smaller plan.
-    pub fn check(&self, available: u64, request: &PlanRequest) -> Result<()> {
+    pub fn check(&self, available: u64) -> Result<()> {
         if self.peak() <= available {
             return Ok(());
         }
+        let request = &self.request;
         let mut smaller = Vec::new();
         if request.batched_guidance {
             smaller.push("run the guidance passes one after the other");
         }
-        if !self.tiled {
+        if request.tiling == Tiling::Off {
             smaller.push("use `--tiling on`");
+        } else if request.guider_tiling == Tiling::Off {
+            smaller.push("use `--tiling all`");
         }
         if request.precision == Precision::F32 {
             smaller.push("use `--precision bf16`");
@@ -149,15 +160,32 @@ impl Plan {
     }
 }
 
-fn parameters<M: Published>(module: &M) -> u64 {
+/// Whether a network works in tiles at this size, and height and width of what it sees at a time.
+fn tile(config: &VaeConfig, tiling: Tiling, [height, width]: [usize; 2]) -> Result<(bool, [usize; 2])> {
+    let sizes = config.tile_sizes();
+    if tiling == Tiling::Off || (height <= sizes.height && width <= sizes.width) {
+        return Ok((false, [height, width]));
+    }
+    // A tiling that does not work out should not be found out after an hour.
+    TilePlan::new(config, &sizes, Direction::Encode, height, width)?;
+    Ok((true, [height.min(sizes.height), width.min(sizes.width)]))
+}
+
+/// Parameters of a network.
+pub(crate) fn parameters<M: Published>(module: &M) -> u64 {
     module.published_shapes().values().map(|shape| shape.iter().product::<usize>() as u64).sum()
 }
 
-/// Free memory of this machine, in bytes; what a device of its own has is not known here.
-pub fn available_memory() -> u64 {
+/// Memory that a run on `device` may take, in bytes: what this machine has free, within the limit that
+/// its container sets. `None` for a device with memory of its own, which nobody can ask.
+pub fn available_memory(device: &Device) -> Option<u64> {
+    if !Backend::of(device).is_host() {
+        return None;
+    }
     let mut system = sysinfo::System::new();
     system.refresh_memory();
-    system.available_memory()
+    let free = system.available_memory();
+    Some(system.cgroup_limits().map_or(free, |limits| free.min(limits.free_memory)))
 }
 
 impl fmt::Display for Plan {

@@ -8,11 +8,17 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use common::{GOLDEN, shared};
+use skyreels::core::checkpoint::{SHARD_BYTES, fill, save};
 use skyreels::core::diffusion::{Guidance, NoiseGenerator};
 use skyreels::core::golden::Golden;
 use skyreels::core::{Device, Event, Limits, Precision, Progress, open_device};
 use skyreels::landmarks::{CropBox, Motion, PortraitFace, synthetic};
-use skyreels::{Animation, Animator, AnimatorOptions, DenoiseSettings, ModelDir, Portrait, Preset, Result};
+use skyreels::model::{GUIDER, TRANSFORMER, inspect};
+use skyreels::vae::Tiling;
+use skyreels::{
+    Animation, Animator, AnimatorOptions, DenoiseSettings, Error, Intermediates, ModelDir, Portrait, Preset, Result,
+    decode, read_conditioning, read_guide, read_latents,
+};
 
 fn device() -> Device {
     open_device("cpu").unwrap()
@@ -48,7 +54,7 @@ fn every_golden_file_of_a_known_kind_passes_on_every_cpu_backend() {
 
 /// A tiny model, a drawn portrait and a performance.
 struct Scene {
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
     model: ModelDir,
     motion: Motion,
 }
@@ -58,7 +64,7 @@ impl Scene {
         let directory = tempfile::tempdir().unwrap();
         Preset::Tiny.write(directory.path(), 0, &device()).unwrap();
         let model = ModelDir::open(directory.path(), &Limits::default()).unwrap();
-        Self { _directory: directory, model, motion: synthetic::performance(7, 12.0, 1).unwrap() }
+        Self { directory, model, motion: synthetic::performance(7, 12.0, 1).unwrap() }
     }
 
     fn animator(&self, options: AnimatorOptions) -> Animator<'_> {
@@ -160,5 +166,103 @@ fn cancelling_stops_every_stage() {
         };
         let error = scene.run(options(denoise), Progress::new(&stop)).unwrap_err();
         assert!(error.is_cancelled(), "{stage}: {error}");
+    }
+}
+
+#[test]
+fn kept_results_are_read_back_as_they_were_and_decode_to_the_same_frames() {
+    let scene = Scene::new();
+    let folder = tempfile::tempdir().unwrap();
+    let keep = Some(Intermediates::create(folder.path()).unwrap());
+    let denoise = settings(Guidance::Constant(1.0), false);
+    let clip = scene.run(AnimatorOptions { keep, ..options(denoise) }, Progress::none()).unwrap();
+
+    assert_eq!(read_guide(folder.path().join("guide.safetensors")).unwrap(), clip.guide);
+    let motion = Motion::open(folder.path().join("motion.safetensors"), &Limits::default()).unwrap();
+    assert_eq!(motion.frames().len(), scene.motion.frames().len());
+    let conditioning = read_conditioning(folder.path().join("conditioning.safetensors"), &device()).unwrap();
+    assert_eq!(conditioning.control.dims(), conditioning.image.dims());
+    let kept = read_latents(folder.path().join("latents.safetensors"), &device()).unwrap();
+    let frames = decode(&scene.model, kept.latents, Precision::F32, Tiling::On, Progress::none()).unwrap();
+    assert_eq!(frames[kept.shown.unwrap()], clip.frames[..]);
+}
+
+#[test]
+fn a_stage_that_fails_leaves_the_results_before_it() {
+    let scene = Scene::new();
+    let folder = tempfile::tempdir().unwrap();
+    let keep = Some(Intermediates::create(folder.path()).unwrap());
+    let stop = |event: Event| {
+        if event.stage == "denoise" { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let denoise = settings(Guidance::Constant(1.0), false);
+    scene.run(AnimatorOptions { keep, ..options(denoise) }, Progress::new(&stop)).unwrap_err();
+    for name in ["motion.safetensors", "guide.safetensors", "guide.mp4", "conditioning.safetensors"] {
+        assert!(folder.path().join(name).exists(), "{name} was not kept");
+    }
+    assert!(!folder.path().join("latents.safetensors").exists());
+}
+
+#[test]
+fn values_that_are_no_numbers_end_the_run() {
+    let scene = Scene::new();
+    let network = scene.model.transformer.init(&device()).unwrap();
+    let overflowing = fill(network, Precision::F32, |_, shape| vec![1e20; shape.iter().product()]);
+    let folder = scene.directory.path().join(TRANSFORMER);
+    save(&overflowing, &folder, "diffusion_pytorch_model", SHARD_BYTES).unwrap();
+    let denoise = settings(Guidance::Constant(1.0), false);
+    let error = scene.run(options(denoise), Progress::none()).unwrap_err();
+    assert!(matches!(error, Error::NotFinite { stage: "denoise", .. }), "{error}");
+}
+
+#[test]
+fn weights_that_are_missing_are_missed_before_anything_runs() {
+    let scene = Scene::new();
+    std::fs::remove_file(scene.directory.path().join(GUIDER).join("diffusion_pytorch_model.safetensors")).unwrap();
+    let device = device();
+    let error = Animator::new(&scene.model, &device, AnimatorOptions::default()).unwrap_err().to_string();
+    assert!(error.contains(GUIDER), "{error}");
+}
+
+#[test]
+fn sizes_beyond_every_limit_are_refused_at_once() {
+    let scene = Scene::new();
+    let device = device();
+    let most = usize::MAX;
+    for size in [[9, 1 << 32, 1 << 32], [9, most - most % 16, 96], [80_000_000_001, 96, 160], [most, 96, 160]] {
+        let options = AnimatorOptions { size: Some(size), ..AnimatorOptions::default() };
+        let error = Animator::new(&scene.model, &device, options).unwrap_err();
+        assert!(matches!(error, Error::Request { .. }), "{size:?}: {error}");
+    }
+}
+
+#[test]
+fn an_inspection_tells_of_every_component_whatever_is_missing() {
+    let scene = Scene::new();
+    let path = scene.directory.path();
+    let look = || inspect(path, &Limits::default(), Precision::F32, &device()).unwrap();
+    assert!(look().is_complete() && look().plan.is_some());
+    std::fs::remove_dir_all(path.join(GUIDER)).unwrap();
+    std::fs::remove_file(path.join(TRANSFORMER).join("diffusion_pytorch_model.safetensors")).unwrap();
+    let inspection = look();
+    let problems: Vec<_> =
+        inspection.components.iter().filter(|part| part.problem.is_some()).map(|part| part.name).collect();
+    assert_eq!(problems, [GUIDER, TRANSFORMER]);
+    assert!(!inspection.is_complete() && inspection.plan.is_none());
+}
+
+#[test]
+fn a_plan_that_does_not_fit_names_the_smaller_one() {
+    let scene = Scene::new();
+    let device = device();
+    for (tiling, guider_tiling, help) in
+        [(Tiling::Off, Tiling::Off, "--tiling on"), (Tiling::On, Tiling::Off, "--tiling all")]
+    {
+        let size = Some([49, 480, 720]);
+        let options = AnimatorOptions { size, tiling, guider_tiling, ..AnimatorOptions::default() };
+        let animator = Animator::new(&scene.model, &device, options).unwrap();
+        assert!(animator.plan().check(animator.plan().peak()).is_ok());
+        let error = animator.plan().check(1 << 20).unwrap_err();
+        assert!(matches!(error, Error::Memory { .. }) && error.to_string().contains(help), "{error}");
     }
 }

@@ -63,7 +63,7 @@ impl Default for MeshRetargeter {
 }
 
 /// Near full profile the far eye and brow fall into lines. MediaPipe's own points are unreliable there too.
-const MAX_TURN_DEGREES: f64 = 65.0;
+const MAX_TURN_DEGREES: f64 = 55.0;
 
 /// Proportions of two faces are never taken to differ more than by this factor: a squinting anchor must not throw lids across the face.
 const MAX_RATIO: f64 = 2.0;

@@ -31,12 +31,24 @@ pub struct ModelDir {
     pub schedule: Schedule,
 }
 
+/// Channels of a picture.
+const COLORS: usize = 3;
+
 /// A SigLIP checkpoint may hold both towers; the vision part is what counts.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum SiglipFile {
     Both { vision_config: SiglipConfig },
     Vision(SiglipConfig),
+}
+
+impl SiglipFile {
+    fn vision(&self) -> &SiglipConfig {
+        match self {
+            Self::Both { vision_config } => vision_config,
+            Self::Vision(config) => config,
+        }
+    }
 }
 
 impl ModelDir {
@@ -47,32 +59,12 @@ impl ModelDir {
     /// refuses its configuration, [`Error::Mismatch`] when the components do not belong together.
     pub fn open(path: impl AsRef<Path>, limits: &Limits) -> Result<Self> {
         let path = path.as_ref().to_path_buf();
-        let file = |component: &str, name: &str| path.join(component).join(name);
-        let refused = |path: PathBuf, reason: String| Error::Config { path, reason };
-
-        let at = file(TRANSFORMER, "config.json");
-        let mut transformer: TransformerConfig = read(&at)?;
-        transformer.validate().map_err(|error| refused(at, error.to_string()))?;
-        let mut vaes = [VAE, GUIDER].into_iter().map(|component| -> Result<VaeConfig> {
-            let at = file(component, "config.json");
-            let config: VaeConfig = read(&at)?;
-            config.validate().map_err(|error| refused(at, error.to_string()))?;
-            Ok(config)
-        });
-        let (vae, guider) = match (vaes.next(), vaes.next()) {
-            (Some(vae), Some(guider)) => (vae?, guider?),
-            _ => unreachable!("two components were listed"),
-        };
-        let at = file(SIGLIP, "config.json");
-        let siglip = match read(&at)? {
-            SiglipFile::Both { vision_config } => vision_config,
-            SiglipFile::Vision(config) => config,
-        };
-        siglip.validate().map_err(|error| refused(at, error.to_string()))?;
+        let mut transformer = read_transformer(&path)?;
+        let (vae, guider) = (read_vae(&path, VAE)?, read_vae(&path, GUIDER)?);
+        let siglip = read_siglip(&path)?;
         // The published JSON does not tell the width of its identity tokens: it is the tower's.
         transformer.pose_embed_width.get_or_insert(siglip.hidden_size);
-        let at = file(SCHEDULER, "scheduler_config.json");
-        let schedule = Schedule::new(&read::<SchedulerConfig>(&at)?).map_err(|error| refused(at, error.to_string()))?;
+        let schedule = read_schedule(&path)?;
         let model = Self { path, limits: *limits, transformer, vae, guider, siglip, schedule };
         model.check()?;
         Ok(model)
@@ -95,6 +87,13 @@ impl ModelDir {
     /// # Errors
     /// [`Error::Request`] when the clip is not one that the model can make, with the nearest one.
     pub fn latent_size(&self, [frames, height, width]: [usize; 3]) -> Result<[usize; 3]> {
+        let most = self.limits.max_side as usize;
+        if height > most || width > most {
+            return Err(Error::request("size", format!("{height}x{width} has a side of more than {most} pixels")));
+        }
+        if frames as u64 > self.limits.max_frames {
+            return Err(Error::request("frames", format!("{frames} are more than {}", self.limits.max_frames)));
+        }
         let pixels = self.vae.spatial_compression_ratio();
         let step = pixels * self.transformer.patch_size;
         if height == 0 || width == 0 || height % step != 0 || width % step != 0 {
@@ -159,13 +158,37 @@ impl ModelDir {
         Ok(Weights::open(self.path.join(component), &self.limits)?)
     }
 
+    /// Compares keys and shapes of every component with its network, without reading a tensor: what is wrong
+    /// with the last one should not be found out after an hour.
+    ///
+    /// # Errors
+    /// [`Error::Core`] for the first component whose weights are missing, damaged or do not fit.
+    pub fn check_weights(&self, device: &Device) -> Result<()> {
+        self.check_component(GUIDER, &LandmarkGuider::new(&self.guider, device)?)?;
+        self.check_component(VAE, &CausalVae::new(&self.vae, device)?)?;
+        self.check_component(SIGLIP, &self.siglip.init(device)?)?;
+        self.check_component(TRANSFORMER, &self.transformer.init(device)?)
+    }
+
+    fn check_component<M: Published>(&self, component: &str, module: &M) -> Result<()> {
+        let weights = self.weights(component)?;
+        let report = weights.check(module);
+        if report.is_clean() {
+            return Ok(());
+        }
+        let path = weights.path().to_path_buf();
+        Err(skyreels_core::Error::Checkpoint { path, report: Box::new(report) }.into())
+    }
+
     fn load<M: Published>(&self, component: &str, module: M, precision: Precision, progress: Progress) -> Result<M> {
         Ok(self.weights(component)?.load(module, precision, progress)?)
     }
 
     fn check(&self) -> Result<()> {
         let latents = self.vae.latent_channels;
+        let colors = [self.vae.in_channels, self.vae.out_channels, self.guider.in_channels, self.siglip.num_channels];
         let checks = [
+            (colors == [COLORS; 4], "vae, pose_guider and vision tower must take and give 3 colours"),
             (
                 self.transformer.in_channels == 3 * latents,
                 "transformer in_channels must be 3 times vae latent_channels",
@@ -189,6 +212,34 @@ impl ModelDir {
     }
 }
 
-fn read<C: DeserializeOwned>(path: &Path) -> Result<C> {
-    Ok(read_config(path)?)
+/// The configuration at `component/name`, checked.
+fn read<C: DeserializeOwned, E: ToString>(
+    path: &Path,
+    component: &str,
+    name: &str,
+    check: impl FnOnce(&C) -> std::result::Result<(), E>,
+) -> Result<C> {
+    let path = path.join(component).join(name);
+    let config = read_config(&path)?;
+    check(&config).map_err(|error| Error::Config { path, reason: error.to_string() })?;
+    Ok(config)
+}
+
+pub(super) fn read_transformer(path: &Path) -> Result<TransformerConfig> {
+    read(path, TRANSFORMER, "config.json", TransformerConfig::validate)
+}
+
+pub(super) fn read_vae(path: &Path, component: &str) -> Result<VaeConfig> {
+    read(path, component, "config.json", VaeConfig::validate)
+}
+
+pub(super) fn read_siglip(path: &Path) -> Result<SiglipConfig> {
+    let file: SiglipFile = read(path, SIGLIP, "config.json", |file: &SiglipFile| file.vision().validate())?;
+    Ok(file.vision().clone())
+}
+
+pub(super) fn read_schedule(path: &Path) -> Result<Schedule> {
+    let config: SchedulerConfig =
+        read(path, SCHEDULER, "scheduler_config.json", |config| Schedule::new(config).map(drop))?;
+    Ok(Schedule::new(&config)?)
 }

@@ -1,13 +1,16 @@
 //! What is in a checkpoint, what is missing, and what a run will take.
 
+use std::path::Path;
+
 use serde::Serialize;
-use skyreels_core::checkpoint::{LoadReport, Published, Weights};
-use skyreels_core::{Device, Precision};
+use skyreels_core::checkpoint::{Published, Weights};
+use skyreels_core::{Device, Limits, Precision};
 use skyreels_vae::{CausalVae, LandmarkGuider};
 
-use super::{GUIDER, ModelDir, SIGLIP, TRANSFORMER, VAE};
-use crate::plan::{Plan, PlanRequest};
-use crate::{Error, Result};
+use super::directory::{read_schedule, read_siglip, read_transformer, read_vae};
+use super::{GUIDER, ModelDir, SCHEDULER, SIGLIP, TRANSFORMER, VAE};
+use crate::Result;
+use crate::plan::{Plan, PlanRequest, parameters};
 
 /// One component of a checkpoint.
 #[derive(Debug, Clone, Serialize)]
@@ -27,47 +30,93 @@ pub struct ComponentReport {
 /// Everything `skyreels inspect` prints.
 #[derive(Debug, Clone, Serialize)]
 pub struct Inspection {
-    /// `[frames, height, width]` that the model was made for.
-    pub native_size: [usize; 3],
     /// The components in the order of their use.
     pub components: Vec<ComponentReport>,
-    /// Memory of a run at the native size.
-    pub plan: Plan,
+    /// What keeps the components from working together; `None` when they do, or when one is not there.
+    pub problem: Option<String>,
+    /// Memory of a run at the size that the model was made for, when every configuration is there.
+    pub plan: Option<Plan>,
 }
 
 impl Inspection {
-    /// True when every component can be loaded.
+    /// True when every component can be loaded and they fit each other.
     pub fn is_complete(&self) -> bool {
-        self.components.iter().all(|component| component.problem.is_none())
+        self.problem.is_none() && self.components.iter().all(|component| component.problem.is_none())
     }
 }
 
 /// Compares the files of every component with its network, without reading a tensor.
 ///
+/// What is missing, damaged or refused is part of the report, component by component.
+///
 /// # Errors
-/// Those of [`ModelDir::latent_size`] and of building the networks. Missing or damaged weights
-/// are part of the report.
-pub fn inspect(model: &ModelDir, precision: Precision, device: &Device) -> Result<Inspection> {
+/// [`skyreels_core::Error::Io`] when `path` is no directory.
+pub fn inspect(path: &Path, limits: &Limits, precision: Precision, device: &Device) -> Result<Inspection> {
+    std::fs::read_dir(path).map_err(skyreels_core::Error::io("read", path))?;
+    let folder = |name: &'static str| Folder { path, limits, name };
     let components = vec![
-        component(model, GUIDER, &LandmarkGuider::new(&model.guider, device)?),
-        component(model, VAE, &CausalVae::new(&model.vae, device)?),
-        component(model, SIGLIP, &model.siglip.init(device)?),
-        component(model, TRANSFORMER, &model.transformer.init(device)?),
+        folder(GUIDER).report(|| Ok(LandmarkGuider::new(&read_vae(path, GUIDER)?, device)?)),
+        folder(VAE).report(|| Ok(CausalVae::new(&read_vae(path, VAE)?, device)?)),
+        folder(SIGLIP).report(|| Ok(read_siglip(path)?.init(device)?)),
+        folder(TRANSFORMER).report(|| {
+            let mut config = read_transformer(path)?;
+            // The published JSON leaves this to the vision tower.
+            if let Ok(siglip) = read_siglip(path) {
+                config.pose_embed_width.get_or_insert(siglip.hidden_size);
+            }
+            Ok(config.init(device)?)
+        }),
+        ComponentReport {
+            problem: read_schedule(path).err().map(|error| error.to_string()),
+            ..ComponentReport::empty(SCHEDULER)
+        },
     ];
-    let plan =
-        Plan::new(model, &PlanRequest { size: model.native_size(), precision, ..PlanRequest::default() }, device)?;
-    Ok(Inspection { native_size: model.native_size(), components, plan })
+    let planned = ModelDir::open(path, limits).and_then(|model| {
+        let request = PlanRequest { size: model.native_size(), precision, ..PlanRequest::default() };
+        Plan::new(&model, &request, device)
+    });
+    let told = components.iter().any(|component| component.problem.is_some());
+    Ok(match planned {
+        Ok(plan) => Inspection { components, problem: None, plan: Some(plan) },
+        Err(error) => Inspection { components, problem: (!told).then(|| error.to_string()), plan: None },
+    })
 }
 
-fn component<M: Published>(model: &ModelDir, name: &'static str, module: &M) -> ComponentReport {
-    let shapes = module.published_shapes();
-    let parameters = shapes.values().map(|shape| shape.iter().product::<usize>() as u64).sum();
-    let of = |weights: Weights| {
-        let report: LoadReport = weights.check(module);
-        let problem = (!report.is_clean()).then(|| report.to_string());
-        (weights.len(), weights.stored_bytes(), problem)
-    };
-    let (tensors, stored_bytes, problem) =
-        model.weights(name).map(of).unwrap_or_else(|error: Error| (0, 0, Some(error.to_string())));
-    ComponentReport { name, tensors, parameters, stored_bytes, problem }
+impl ComponentReport {
+    fn empty(name: &'static str) -> Self {
+        Self { name, tensors: 0, parameters: 0, stored_bytes: 0, problem: None }
+    }
+}
+
+/// A component on disk.
+struct Folder<'a> {
+    path: &'a Path,
+    limits: &'a Limits,
+    name: &'static str,
+}
+
+impl Folder<'_> {
+    /// What is there for the network that `build` makes from its configuration.
+    fn report<M: Published>(&self, build: impl FnOnce() -> Result<M>) -> ComponentReport {
+        let mut report = ComponentReport::empty(self.name);
+        let weights = Weights::open(self.path.join(self.name), self.limits);
+        if let Ok(weights) = &weights {
+            (report.tensors, report.stored_bytes) = (weights.len(), weights.stored_bytes());
+        }
+        let problems = match (build(), weights) {
+            (Ok(module), Ok(weights)) => {
+                report.parameters = parameters(&module);
+                let found = weights.check(&module);
+                if found.is_clean() { Vec::new() } else { vec![found.to_string()] }
+            }
+            (Ok(module), Err(error)) => {
+                report.parameters = parameters(&module);
+                vec![error.to_string()]
+            }
+            (Err(error), Ok(_)) => vec![error.to_string()],
+            (Err(config), Err(weights)) => vec![config.to_string(), weights.to_string()],
+        };
+        report.problem = (!problems.is_empty()).then(|| problems.join("; "));
+        report
+    }
 }

@@ -11,11 +11,10 @@ use skyreels::core::resize::fit;
 use skyreels::core::{Frame, Limits, open_device};
 use skyreels::vae::Tiling;
 use skyreels::{
-    Animation, Animator, AnimatorOptions, DenoiseSettings, Intermediates, ModelDir, PlanRequest, Portrait, Preset,
-    available_memory,
+    Animation, Animator, AnimatorOptions, DenoiseSettings, Intermediates, ModelDir, Portrait, Preset, available_memory,
 };
 
-use super::args::{Animate, Compute, TilingChoice};
+use super::args::{Animate, TilingChoice};
 use super::source::{self, Performance, request};
 use super::{Outcome, Reporter, Result};
 
@@ -26,20 +25,18 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
     let device = open_device(&args.compute.device)?;
     let (model, _scratch) = open_model(args, reporter)?;
     let keep = args.keep_intermediates.as_ref().map(Intermediates::create).transpose()?;
-    let animator = Animator::new(&model, &device, animator_options(args, &model, keep.clone())?)?;
+    let animator = Animator::new(&model, &device, animator_options(args, &model, keep)?)?;
     reporter.say(&animator.plan().to_string(), json!({ "event": "plan", "plan": animator.plan() }));
-    if !args.force {
-        let request = plan_request(&args.compute, animator.size(), args.batched_guidance);
-        animator.plan().check(available_memory(), &request)?;
+    match available_memory(&device) {
+        Some(available) if !args.force => animator.plan().check(available)?,
+        Some(_) => {}
+        None => reporter.note("the memory of this device is not known here: the plan is not checked against it"),
     }
 
     let portrait = source::portrait(&args.portrait, animator.canvas(), &args.face, &device)?;
     let limit = animator.driving_frames();
     let driving = source::performance(args, limit, &device, reporter)?;
     let clip = animator.run(&portrait, &driving.motion, reporter.progress())?;
-    if let Some(kept) = &keep {
-        write(&kept.path("guide.mp4"), clip.guide.clone(), None, &options, reporter)?;
-    }
     let frames = if args.side_by_side { beside(&portrait, &driving, &clip)? } else { clip.frames };
     let audio = driving.is_video.then_some(args.driving.as_path());
     let count = frames.len();
@@ -75,11 +72,6 @@ pub fn tilings(choice: TilingChoice) -> (Tiling, Tiling) {
         TilingChoice::Off => (Tiling::Off, Tiling::Off),
         TilingChoice::All => (Tiling::On, Tiling::On),
     }
-}
-
-fn plan_request(compute: &Compute, size: [usize; 3], batched_guidance: bool) -> PlanRequest {
-    let (tiling, _) = tilings(compute.tiling);
-    PlanRequest { size, precision: compute.precision, tiling, batched_guidance }
 }
 
 fn open_model(args: &Animate, reporter: &Reporter) -> Result<(ModelDir, Option<tempfile::TempDir>)> {

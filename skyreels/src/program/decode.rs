@@ -4,7 +4,7 @@ use serde_json::json;
 use skyreels::core::media::{Quality, VideoOptions};
 use skyreels::core::{Limits, open_device};
 use skyreels::landmarks::LEADING_FRAMES;
-use skyreels::{Animator, AnimatorOptions, ModelDir, read_latents};
+use skyreels::{ModelDir, decode, read_latents};
 
 use super::animate::{check_output, tilings, write};
 use super::args::Decode;
@@ -16,23 +16,17 @@ pub fn run(args: &Decode, reporter: &Reporter) -> Result {
     let options = VideoOptions { quality: Quality::new(args.quality)?, ..VideoOptions::default() };
     let device = open_device(&args.compute.device)?;
     let model = ModelDir::open(&args.model, &Limits::default())?;
-    let latents = read_latents(&args.latents, &device)?;
-    let [_, frames, channels, height, width] = latents.dims();
-    if channels != model.vae.latent_channels {
-        let reason = format!("they have {channels} channels, the VAE of this model {}", model.vae.latent_channels);
-        return Err(request("latents", reason));
+    let kept = read_latents(&args.latents, &device)?;
+    let (tiling, _) = tilings(args.compute.tiling);
+    let frames = decode(&model, kept.latents, args.compute.precision, tiling, reporter.progress())?;
+    let range = kept.shown.unwrap_or(LEADING_FRAMES..frames.len());
+    let shown: Vec<_> = frames.into_iter().skip(range.start).take(range.len()).collect();
+    if shown.is_empty() {
+        return Err(request(
+            "latents",
+            "none of the frames that they say are shown is among those that they decode to".into(),
+        ));
     }
-    let pixels = model.vae.spatial_compression_ratio();
-    let (tiling, guider_tiling) = tilings(args.compute.tiling);
-    let settings = AnimatorOptions {
-        size: Some([model.vae.frames(frames), height * pixels, width * pixels]),
-        precision: args.compute.precision,
-        tiling,
-        guider_tiling,
-        ..AnimatorOptions::default()
-    };
-    let pictures = Animator::new(&model, &device, settings)?.decode(latents, reporter.progress())?;
-    let shown: Vec<_> = pictures.into_iter().skip(LEADING_FRAMES).collect();
     let count = shown.len();
     write(&args.output, shown, None, &options, reporter)?;
     reporter.say(

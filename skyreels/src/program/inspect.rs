@@ -1,7 +1,7 @@
 //! `skyreels inspect`.
 
 use serde_json::json;
-use skyreels::ModelDir;
+use skyreels::Plan;
 use skyreels::core::{Limits, open_device};
 use skyreels::model::inspect;
 
@@ -11,10 +11,8 @@ use super::{Outcome, Reporter, Result};
 const MIB: f64 = (1 << 20) as f64;
 
 pub fn run(args: &Inspect, reporter: &Reporter) -> Result {
-    let model = ModelDir::open(&args.model, &Limits::default())?;
-    let inspection = inspect(&model, args.precision, &open_device("auto")?)?;
-    let [frames, height, width] = inspection.native_size;
-    let mut text = format!("{}: makes {frames} frames of {height}x{width}\n", args.model.display());
+    let inspection = inspect(&args.model, &Limits::default(), args.precision, &open_device("auto")?)?;
+    let mut text = format!("{}\n", args.model.display());
     for component in &inspection.components {
         text += &format!(
             "{:28} {:>5} tensors {:>14} parameters {:>9.1} MiB  {}\n",
@@ -25,7 +23,8 @@ pub fn run(args: &Inspect, reporter: &Reporter) -> Result {
             component.problem.as_deref().unwrap_or("complete")
         );
     }
-    text += &inspection.plan.to_string();
+    text += &inspection.problem.iter().map(|problem| format!("{problem}\n")).collect::<String>();
+    text += &inspection.plan.as_ref().map_or("no plan: see above".to_string(), Plan::to_string);
     reporter.result(&text, json!({ "event": "inspection", "inspection": inspection }));
     Ok(if inspection.is_complete() { Outcome::Done } else { Outcome::CheckFailed })
 }
