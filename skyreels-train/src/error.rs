@@ -1,5 +1,7 @@
 //! What can go wrong while training.
 
+use skyreels_core::diffusion::Prediction;
+
 /// Every error of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -10,6 +12,27 @@ pub enum Error {
     /// Of the denoiser and the vision tower.
     #[error(transparent)]
     Dit(#[from] skyreels_dit::Error),
+    /// An argument that makes no sense.
+    #[error("{what}: {reason}")]
+    Invalid {
+        /// Which one.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A prediction cannot be converted at a timestep.
+    #[error(
+        "a prediction of {said:?} says nothing about {measured:?} at timestep {timestep}: measure the error on {said:?}, or leave \
+         this timestep out"
+    )]
+    Undefined {
+        /// What the network says.
+        said: Prediction,
+        /// What the error is measured on.
+        measured: Prediction,
+        /// Where it happened.
+        timestep: usize,
+    },
 }
 
 /// Result of this crate.

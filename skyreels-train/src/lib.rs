@@ -2,5 +2,6 @@
 
 mod error;
 pub mod golden;
+pub mod loss;
 
 pub use error::{Error, Result};
