@@ -1,7 +1,7 @@
 //! Peak memory of loading a checkpoint, beside the size of the model.
 //!
 //! `load_peak write DIR` makes the published VAE's checkpoint (431 MB, bf16); `load_peak load DIR [f32|bf16]`, a process
-//! of its own, loads it and prints the peak over the size.
+//! of its own, loads it, prints the peak over the size, and fails when that is too much.
 
 use std::error::Error;
 
@@ -12,6 +12,8 @@ use skyreels_core::{Limits, Precision, Progress, open_device};
 use skyreels_vae::{CausalVae, VaeConfig};
 
 const MIB: f64 = (1 << 20) as f64;
+/// Loading may take this much more than the model itself.
+const MOST: f64 = 1.15;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let usage = "load_peak write DIR | load_peak load DIR [PRECISION]";
@@ -33,12 +35,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             let weights = Weights::open(directory, &Limits::default())?;
             let model = weights.load(empty, precision, Progress::none())?;
             let peak = peak_rss_mib().ok_or("this system does not tell the peak")?;
+            let ratio = (peak - before) / size;
             let report = json!({
-                "precision": precision.to_string(), "model_mib": size, "peak_mib": peak - before,
-                "ratio": (peak - before) / size,
+                "precision": precision.to_string(), "model_mib": size, "peak_mib": peak - before, "ratio": ratio,
             });
             println!("{report}");
             drop(model);
+            if ratio > MOST {
+                return Err(format!("loading takes {ratio:.2} times the model, more than {MOST}").into());
+            }
         }
         _ => return Err(usage.into()),
     }
