@@ -18,7 +18,7 @@ fn check(video: u32) {
         min_detection_confidence: CONFIDENCE,
         min_presence_confidence: CONFIDENCE,
         ..LandmarkerOptions::default()
-    });
+    }).unwrap();
     let expected = Expected::read(&media, &format!("driving_{video}.safetensors"), "image");
     let frames = VideoReader::open(media.join(format!("driving/{video}.mp4")), &Limits::default()).unwrap();
     let mut worst = Difference::default();
