@@ -26,4 +26,4 @@ pub use motion::{
     Counts, FaceFollower, FacePick, Gathered, Motion, MotionFrame, Openness, Proportions, SMOOTHING, State,
 };
 pub use retarget::{Anchor, MeshRetargeter, PortraitFace, RetargetedFrame, Retargeter, Scale};
-pub use smoothing::{Kalman, OneEuro, Smoothing};
+pub use smoothing::{OneEuro, Smoothing};

@@ -1,6 +1,7 @@
 //! Taking the tremor out of landmarks without holding them back.
 
-mod kalman;
+#[cfg(test)]
+mod inverse;
 mod one_euro;
 
 use std::fmt;
@@ -9,9 +10,8 @@ use std::time::Duration;
 
 pub use one_euro::OneEuro;
 
+use crate::mediapipe::bounds;
 use crate::{Error, Result};
-use kalman::KalmanFilter;
-pub use kalman::Kalman;
 use one_euro::OneEuroFilter;
 
 /// What smooths the landmarks of a stream.
@@ -22,8 +22,6 @@ pub enum Smoothing {
     Off,
     /// The one-euro filter: the slower a point moves, the more of its past it keeps.
     OneEuro(OneEuro),
-    /// Kalman
-    Kalman(Kalman),
 }
 
 impl Smoothing {
@@ -33,7 +31,7 @@ impl Smoothing {
     /// [`Error::Invalid`] names the parameter and its value.
     pub fn validate(&self) -> Result<()> {
         match self {
-            Self::Off | Self::Kalman(_) => Ok(()),
+            Self::Off => Ok(()),
             Self::OneEuro(filter) => filter.validate(),
         }
     }
@@ -71,7 +69,6 @@ impl fmt::Display for Smoothing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Off => f.write_str("off"),
-            Self::Kalman(_) => f.write_str("kalman"),
             Self::OneEuro(OneEuro { min_cutoff, beta, derivative_cutoff }) => {
                 write!(f, "{ONE_EURO}:{min_cutoff},{beta},{derivative_cutoff}")
             }
@@ -80,57 +77,57 @@ impl fmt::Display for Smoothing {
 }
 
 /// The state of the smoothing of one face.
+#[derive(Clone)]
 pub(crate) struct LandmarkFilter {
     smoothing: Smoothing,
     /// One per coordinate.
     states: Vec<OneEuroFilter>,
-    kalman: Vec<KalmanFilter>,
     last: Option<Duration>,
 }
 
 impl LandmarkFilter {
     pub(crate) fn new(smoothing: Smoothing) -> Self {
-        Self { smoothing, states: Vec::new(), kalman: Vec::new(), last: None }
+        Self { smoothing, states: Vec::new(), last: None }
     }
 
     /// Smooths landmarks relative to a frame of `size` pixels, seen at a time.
     ///
     /// Every coordinate is filtered in pixels (z in those of the width), its speed measured in sizes of the face.
-    pub(crate) fn apply(&mut self, points: &mut [[f32; 3]], at: Duration, [width, height]: [f32; 2]) {
-        if self.smoothing == Smoothing::Off {
-            return;
+    pub(crate) fn apply(&mut self, points: &mut [[f32; 3]], at: Duration, size: [f32; 2]) {
+        let mut values = pixels(points, size);
+        let Some((filter, step, scale)) = self.step(&values, at) else { return };
+        for (value, state) in values.as_flattened_mut().iter_mut().zip(&mut self.states) {
+            *value = state.apply(&filter, step, scale, *value);
         }
-        let scale = [width, height, width];
-        let mut pixels: Vec<[f32; 3]> =
-            points.iter().map(|p| std::array::from_fn(|axis| p[axis] * scale[axis])).collect();
-        let [left, top, right, bottom] = crate::mediapipe::bounds(&pixels);
+        self.last = Some(at);
+        points.copy_from_slice(&relative(&values, size));
+    }
+
+    /// The filter, the seconds since the last frame, and what turns pixels into sizes of the face; `None` if nothing is
+    /// to be smoothed.
+    fn step(&mut self, pixels: &[[f32; 3]], at: Duration) -> Option<(OneEuro, Option<f64>, f64)> {
+        let Smoothing::OneEuro(filter) = self.smoothing else { return None };
+        let [left, top, right, bottom] = bounds(pixels);
         let face = ((right - left) + (bottom - top)) / 2.0;
         // A face of no size has no speed in sizes.
         if face.is_nan() || face < MIN_FACE_PIXELS {
-            return;
+            return None;
         }
+        self.states.resize(3 * pixels.len(), OneEuroFilter::default());
         // As in MediaPipe, a time of 0 counts as unknown.
         let step = self.last.filter(|last| !last.is_zero()).map(|last| at.saturating_sub(last).as_secs_f64());
-        match self.smoothing {
-            Smoothing::Off => {}
-            Smoothing::OneEuro(filter) => {
-                self.states.resize(3 * points.len(), OneEuroFilter::default());
-                for (value, state) in pixels.as_flattened_mut().iter_mut().zip(&mut self.states) {
-                    *value = state.apply(&filter, step, f64::from(1.0 / face), *value);
-                }
-            }
-            Smoothing::Kalman(filter) => {
-                self.kalman.resize(3 * points.len(), KalmanFilter::default());
-                for (value, state) in pixels.as_flattened_mut().iter_mut().zip(&mut self.kalman) {
-                    *value = state.apply(&filter, step, f64::from(face), *value);
-                }
-            }
-        }
-        self.last = Some(at);
-        for (point, pixel) in points.iter_mut().zip(pixels) {
-            *point = std::array::from_fn(|axis| pixel[axis] / scale[axis]);
-        }
+        Some((filter, step, f64::from(1.0 / face)))
     }
+}
+
+/// From shares of the frame to pixels; z is on the scale of x.
+fn pixels(points: &[[f32; 3]], [width, height]: [f32; 2]) -> Vec<[f32; 3]> {
+    points.iter().map(|[x, y, z]| [x * width, y * height, z * width]).collect()
+}
+
+/// From pixels to shares of the frame.
+fn relative(pixels: &[[f32; 3]], [width, height]: [f32; 2]) -> Vec<[f32; 3]> {
+    pixels.iter().map(|[x, y, z]| [x / width, y / height, z / width]).collect()
 }
 
 /// Smaller faces are not smoothed (MediaPipe's limit).
