@@ -193,16 +193,7 @@ impl FaceLandmarker {
         let Sight { id, landmarks, presence, score, bbox } = sight;
         let Some(fit) = self.networks.head.fit(&landmarks, size) else { return Ok(None) };
         let blendshapes = self.networks.blendshapes.run(&landmarks, size)?;
-        Ok(Some(Face {
-            id,
-            landmarks,
-            blendshapes,
-            matrix: fit.matrix,
-            head_points: fit.head,
-            presence,
-            score,
-            bbox,
-        }))
+        Ok(Some(Face { id, landmarks, blendshapes, matrix: fit.matrix, head_points: fit.head, presence, score, bbox }))
     }
 }
 

@@ -89,3 +89,48 @@ impl LowPass {
         result
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn filtered(values: &[f32], filter: &OneEuro) -> Vec<f32> {
+        let mut state = OneEuroFilter::default();
+        values.iter().map(|value| state.apply(filter, Some(0.04), 0.01, *value)).collect()
+    }
+
+    #[test]
+    fn tremor_is_taken_out_of_rest_and_a_jump_is_followed_at_once() {
+        let tremor: Vec<f32> = (0..200).map(|i| 100.0 + 0.1 * f32::from(i % 2 == 0)).collect();
+        let still = filtered(&tremor, &OneEuro::MEDIAPIPE);
+        let steps = |values: &[f32]| values.windows(2).map(|w| (w[1] - w[0]).abs()).sum::<f32>();
+        assert!(steps(&still[100..]) < 0.2 * steps(&tremor[100..]));
+        let jump: Vec<f32> = (0..20).map(|i| if i < 10 { 0.0 } else { 100.0 }).collect();
+        assert!(filtered(&jump, &OneEuro::MEDIAPIPE)[11] > 90.0);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn the_filter_never_leaves_the_range_of_its_values(
+            values in prop::collection::vec(-500f32..500.0, 1..40), min_cutoff in 0.01f64..5.0, beta in 0.0f64..100.0,
+        ) {
+            let filter = OneEuro { min_cutoff, beta, derivative_cutoff: 1.0 };
+            let low = values.iter().copied().fold(f32::INFINITY, f32::min);
+            let high = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            for value in filtered(&values, &filter) {
+                prop_assert!((low - 1e-3..=high + 1e-3).contains(&value));
+            }
+        }
+
+        #[test]
+        fn a_point_at_rest_stays(value in -500f32..500.0) {
+            for filtered in filtered(&[value; 9], &OneEuro::MEDIAPIPE) {
+                prop_assert!((filtered - value).abs() < 1e-3);
+            }
+        }
+    }
+}
