@@ -113,9 +113,9 @@ fn a_second_person_who_enters_gets_a_new_number_and_does_not_take_over() {
 #[test]
 fn a_cut_costs_no_frame_where_faces_are_looked_for_at_once_and_one_where_mediapipe_looks() {
     let Some(media) = media() else { return };
-    let small = window(&portrait(&media, 2), -500, -300, [1280, 720]);
-    let frames = [portrait(&media, 1), portrait(&media, 1)].map(|frame| window(&frame, 200, 0, [1280, 720]));
-    let frames: Vec<Frame> = frames.into_iter().chain([small.clone(), small.clone(), small]).collect();
+    let right = window(&portrait(&media, 1), -180, 0, [640, 360]);
+    let left = window(&portrait(&media, 2), 240, 0, [640, 360]);
+    let frames = [&right, &right, &left, &left, &left].map(Clone::clone);
     let late = StreamOptions { redetect_at_once: false, ..StreamOptions::default() };
     for (options, expected) in [
         (StreamOptions::image(), [1, 1, 1, 1, 1]),
@@ -152,7 +152,6 @@ fn turned_phone_videos_show_faces_whose_roll_says_how_far_they_are_turned() {
     let turned = [
         (upright.clone(), 0.0f32),
         (image::imageops::rotate90(&upright), -90.0),
-        (image::imageops::rotate180(&upright), 180.0),
         (image::imageops::rotate270(&upright), 90.0),
     ];
     let landmarker = landmarker(&media);
@@ -166,27 +165,47 @@ fn turned_phone_videos_show_faces_whose_roll_says_how_far_they_are_turned() {
             assert!(error.abs() < 8.0, "{:?} at {roll} degrees, {:?}", face.angles(), options.mode);
         }
     }
+    // The detector knows no heads upside down, here and in MediaPipe: frames have to be turned before.
+    let upside_down = vec![image::imageops::rotate180(&upright); 2];
+    assert!(track(&landmarker, StreamOptions::default(), &upside_down).iter().all(Vec::is_empty));
 }
 
 #[test]
-fn a_head_that_turns_is_followed_with_its_angles() {
+fn a_head_that_turns_is_followed_and_its_mirror_image_turns_the_other_way() {
     let Some(media) = media() else { return };
     let landmarker = landmarker(&media);
-    let reader = VideoReader::open(media.join("driving/7.mp4"), &Limits::default()).unwrap();
-    let frames: Vec<Frame> = reader.select((0..216).step_by(12).collect()).map(|frame| frame.unwrap().image).collect();
+    let reader = VideoReader::open(media.join("driving/1.mp4"), &Limits::default()).unwrap();
+    let mut frames: Vec<Frame> = reader.select((0..78).step_by(8).collect()).map(|f| f.unwrap().image).collect();
+    let video = frames.len();
+    // The most turned heads of the sample pictures, in one stream of cuts.
+    frames.extend([5, 8].map(|number| window(&portrait(&media, number), 64, 0, [512, 512])));
     let mirrored: Vec<Frame> = frames.iter().map(image::imageops::flip_horizontal).collect();
-    let (faces, mirror) = (
-        track(&landmarker, StreamOptions::default(), &frames),
-        track(&landmarker, StreamOptions::default(), &mirrored),
-    );
-    let mut turns = Vec::new();
+    let [faces, mirror] = [&frames, &mirrored].map(|frames| track(&landmarker, StreamOptions::default(), frames));
+    let mut yaws = Vec::new();
     for (face, other) in faces.iter().zip(&mirror) {
         let ([face], [other]) = (&face[..], &other[..]) else { panic!("one face in every frame") };
         let (a, b) = (face.angles(), other.angles());
         assert!((a.yaw + b.yaw).abs() < 6.0 && (a.pitch - b.pitch).abs() < 6.0 && (a.roll + b.roll).abs() < 6.0);
-        turns.push(a.yaw);
+        yaws.push(a.yaw);
     }
-    println!("yaw from {:?} to {:?}", turns.iter().copied().reduce(f32::min), turns.iter().copied().reduce(f32::max));
+    let range = yaws[..video].iter().fold([f32::MAX, f32::MIN], |[low, high], yaw| [low.min(*yaw), high.max(*yaw)]);
+    assert!(range[1] - range[0] > 10.0 && yaws[video] < -28.0 && yaws[video + 1] < -25.0, "{yaws:?}");
+}
+
+#[test]
+fn a_face_that_leaves_over_the_border_is_reported_until_it_is_gone() {
+    let Some(media) = media() else { return };
+    let face = portrait(&media, 1);
+    let frames: Vec<Frame> = (0..6).map(|i| window(&face, 90 * i, 0, [640, 360])).collect();
+    for options in modes() {
+        let faces = track(&landmarker(&media), options, &frames);
+        let counts: Vec<usize> = faces.iter().map(Vec::len).collect();
+        let last = counts.iter().rposition(|count| *count == 1).unwrap();
+        assert!(counts[..=last].iter().all(|count| *count == 1) && (3..5).contains(&last), "{counts:?}");
+        assert!(faces[..=last].iter().all(|found| ids(found) == [0]));
+        let points = faces.iter().flatten().flat_map(|face| face.landmarks.as_flattened());
+        assert!(points.into_iter().all(|v| v.is_finite()));
+    }
 }
 
 #[test]
@@ -209,14 +228,14 @@ fn motion_blur_leaves_the_face_where_it_is() {
 fn tiny_and_huge_faces_are_found_or_left_out_as_asked() {
     let Some(media) = media() else { return };
     let face = portrait(&media, 1);
-    let tiny = window(&image::imageops::thumbnail(&face, 160, 90), -700, -400, [1280, 720]);
+    let tiny = window(&image::imageops::thumbnail(&face, 240, 135), -700, -400, [1280, 720]);
     let plain = landmarker(&media);
     assert!(plain.detect(&tiny).unwrap().is_empty(), "too small for the detector");
     let close = LandmarkerOptions { second_look: true, ..LandmarkerOptions::default() };
     let found = track(&plain.with_options(close).unwrap(), StreamOptions::default(), &[tiny.clone(), tiny.clone()]);
     assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1]);
     let side = (found[1][0].bbox[3] - found[1][0].bbox[1]) * 720.0;
-    assert!((20.0..60.0).contains(&side), "{side} pixels");
+    assert!((30.0..60.0).contains(&side), "{side} pixels");
 
     let picky = LandmarkerOptions { min_face_pixels: 80, ..close };
     assert!(plain.with_options(picky).unwrap().detect(&tiny).unwrap().is_empty());
