@@ -1,11 +1,16 @@
-//! One frame of face tracking. Needs MediaPipe's face model and a picture with a face:
+//! One frame of face tracking, on its own and as part of a stream. Needs MediaPipe's face model and a picture with a face:
 //! `SKYREELS_FACE_MODEL` and `SKYREELS_PORTRAIT`.
+
+use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use skyreels_core::media::read_picture;
 use skyreels_core::resize::fit;
 use skyreels_core::{Limits, open_device};
-use skyreels_landmarks::FaceLandmarker;
+use skyreels_landmarks::{FaceLandmarker, StreamOptions};
+
+/// Time between two frames of a stream.
+const FRAME: Duration = Duration::from_millis(40);
 
 fn landmarks(criterion: &mut Criterion) {
     let (Ok(model), Ok(portrait)) = (std::env::var("SKYREELS_FACE_MODEL"), std::env::var("SKYREELS_PORTRAIT")) else {
@@ -21,6 +26,16 @@ fn landmarks(criterion: &mut Criterion) {
     criterion.bench_function("landmarks/frame_720p", |bencher| {
         bencher.iter(|| tracker.detect(&frame).expect("the tracker runs"));
     });
+    for (name, options) in [("video", StreamOptions::default()), ("video_smoothed", StreamOptions::mediapipe())] {
+        let mut stream = tracker.stream(&options).expect("the options are valid");
+        let mut at = Duration::ZERO;
+        criterion.bench_function(&format!("landmarks/{name}_720p"), |bencher| {
+            bencher.iter(|| {
+                at += FRAME;
+                assert_eq!(stream.track(&frame, at).expect("the tracker runs").len(), 1);
+            });
+        });
+    }
 }
 
 criterion_group!(benches, landmarks);

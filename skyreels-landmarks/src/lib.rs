@@ -10,6 +10,7 @@ mod mediapipe;
 mod motion;
 mod retarget;
 pub mod smirk;
+mod smoothing;
 pub mod synthetic;
 mod task;
 mod tflite;
@@ -18,8 +19,12 @@ pub use align::{ALIGNED_SIDE, Affine, aligned_face, similarity, warp_affine};
 pub use error::{Error, Result};
 pub use face_crop::{CropBox, FaceBox};
 pub use guide::{CLIP_FRAMES, ClipPlan, GuideLayout, LEADING_FRAMES, guide_clip, guide_frame};
-pub use mediapipe::{BLENDSHAPE_NAMES, BLENDSHAPES, Face, FaceLandmarker, FaceTracker, LANDMARKS, LandmarkerOptions};
+pub use mediapipe::{
+    BLENDSHAPE_NAMES, BLENDSHAPES, Face, FaceLandmarker, FaceStream, FaceTracker, HeadAngles, Iris, LANDMARKS,
+    LandmarkerOptions, StreamOptions, TrackingMode,
+};
 pub use motion::{
     Counts, FaceFollower, FacePick, Gathered, Motion, MotionFrame, Openness, Proportions, SMOOTHING, State,
 };
 pub use retarget::{Anchor, MeshRetargeter, PortraitFace, RetargetedFrame, Retargeter, Scale};
+pub use smoothing::{OneEuro, Smoothing};

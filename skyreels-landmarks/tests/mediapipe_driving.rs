@@ -14,11 +14,13 @@ const CONFIDENCE: f32 = 0.1;
 
 fn check(video: u32) {
     let Some(media) = media() else { return };
-    let landmarker = landmarker(&media).with_options(LandmarkerOptions {
-        min_detection_confidence: CONFIDENCE,
-        min_presence_confidence: CONFIDENCE,
-        ..LandmarkerOptions::default()
-    });
+    let landmarker = landmarker(&media)
+        .with_options(LandmarkerOptions {
+            min_detection_confidence: CONFIDENCE,
+            min_presence_confidence: CONFIDENCE,
+            ..LandmarkerOptions::default()
+        })
+        .unwrap();
     let expected = Expected::read(&media, &format!("driving_{video}.safetensors"), "image");
     let frames = VideoReader::open(media.join(format!("driving/{video}.mp4")), &Limits::default()).unwrap();
     let mut worst = Difference::default();

@@ -20,7 +20,7 @@ fn every_portrait_gets_mediapipes_answer_at_both_confidences() {
                 min_presence_confidence: confidence,
                 ..LandmarkerOptions::default()
             };
-            let faces = landmarker.with_options(options).detect(&frame).unwrap();
+            let faces = landmarker.with_options(options).unwrap().detect(&frame).unwrap();
             let name = format!("portrait_{portrait}.safetensors");
             let expected = Expected::read(&media, &name, &format!("conf{confidence}"));
             let what = format!("portrait {portrait} at confidence {confidence}");
@@ -38,7 +38,7 @@ fn the_face_that_the_whole_picture_hides_is_found_by_a_second_look() {
     assert!(landmarker.detect(&frame).unwrap().is_empty());
 
     let options = LandmarkerOptions { second_look: true, ..LandmarkerOptions::default() };
-    let faces = landmarker.with_options(options).detect(&frame).unwrap();
+    let faces = landmarker.with_options(options).unwrap().detect(&frame).unwrap();
     let [face] = &faces[..] else { panic!("{} faces", faces.len()) };
     assert!(face.presence > 0.5, "presence {}", face.presence);
     println!("found at {:?}, presence {}, score {}", face.bbox, face.presence, face.score);
@@ -51,14 +51,14 @@ fn a_second_look_changes_nothing_where_the_first_one_finds_a_face() {
     let landmarker = landmarker(&media);
     let frame = picture(&media.join("portraits/1.png"));
     let options = LandmarkerOptions { second_look: true, ..LandmarkerOptions::default() };
-    assert_eq!(landmarker.detect(&frame).unwrap(), landmarker.with_options(options).detect(&frame).unwrap());
+    assert_eq!(landmarker.detect(&frame).unwrap(), landmarker.with_options(options).unwrap().detect(&frame).unwrap());
 }
 
 #[test]
 fn a_picture_without_a_face_has_no_face_even_at_a_second_look() {
     let Some(media) = media() else { return };
     let options = LandmarkerOptions { second_look: true, ..LandmarkerOptions::default() };
-    let landmarker = landmarker(&media).with_options(options);
+    let landmarker = landmarker(&media).with_options(options).unwrap();
     for (width, height) in [(1, 1), (640, 360), (2000, 3)] {
         let frame = skyreels_core::Frame::from_fn(width, height, |x, y| image::Rgb([x as u8, y as u8, 90]));
         assert!(landmarker.detect(&frame).unwrap().is_empty());

@@ -1,12 +1,13 @@
 //! Real faces: a video's own first frame as portrait must move like the video.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use skyreels_core::media::{FrameRate, VideoReader};
 use skyreels_core::{Device, Limits};
 use skyreels_landmarks::{
     Face, FaceBox, FaceFollower, FaceLandmarker, FacePick, LANDMARKS, MeshRetargeter, Motion, PortraitFace,
-    RetargetedFrame, Retargeter,
+    RetargetedFrame, Retargeter, StreamOptions,
 };
 
 /// Largest mean error of a point, relative to the larger side of the face box.
@@ -50,10 +51,16 @@ fn a_video_drives_its_own_first_frame_within_the_bar() {
     for name in ["1", "3", "4", "7"] {
         let video = VideoReader::open(media.join(format!("driving/{name}.mp4")), &Limits::default()).unwrap();
         let size = [video.info().width, video.info().height];
+        let mut stream = tracker.stream(&StreamOptions::image()).unwrap();
         let mut follower = FaceFollower::new(FacePick::Largest);
-        let frames = video.sample(FrameRate::new(12, 1).unwrap(), FRAMES);
-        let faces: Vec<Option<Face>> =
-            frames.map(|frame| follower.follow(tracker.detect(&frame.unwrap().image).unwrap())).collect();
+        let rate = FrameRate::new(12, 1).unwrap();
+        let frames = video.sample(rate, FRAMES).zip(0..);
+        let faces: Vec<Option<Face>> = frames
+            .map(|(frame, i)| {
+                let at = Duration::from_secs_f64(rate.time_of(i));
+                follower.follow(stream.track(&frame.unwrap().image, at).unwrap())
+            })
+            .collect();
         let first = faces[0].clone().expect("every sample video begins with a face");
         let gathered = Motion::from_faces(faces.clone(), 12.0).unwrap();
         assert_eq!(gathered.motion.frames().len(), FRAMES);

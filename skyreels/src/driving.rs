@@ -1,11 +1,12 @@
 //! The performance that moves the portrait.
 
 use std::path::Path;
+use std::time::Duration;
 
 use skyreels_core::media::sampling::{original_indices, sample_indices};
 use skyreels_core::media::{FrameRate, VideoReader};
 use skyreels_core::{Frame, Limits, Progress};
-use skyreels_landmarks::{FaceFollower, FacePick, FaceTracker, Gathered, Motion};
+use skyreels_landmarks::{FaceFollower, FacePick, FaceTracker, Gathered, Motion, StreamOptions};
 
 use crate::Result;
 
@@ -52,12 +53,14 @@ pub fn track(
     let chosen = if compat { original_indices } else { sample_indices };
     let indices = chosen(info.frames, info.frame_rate, rate, limit);
     let total = indices.len() as u64;
+    let mut stream = tracker.stream(&StreamOptions::image())?;
     let mut follower = FaceFollower::new(pick);
     let (mut faces, mut frames) = (Vec::new(), Vec::new());
     progress.report(STAGE, 0, Some(total))?;
     for frame in reader.select(indices) {
         let image = frame?.image;
-        faces.push(follower.follow(tracker.detect(&image)?));
+        let at = Duration::from_secs_f64(rate.time_of(faces.len() as u64));
+        faces.push(follower.follow(stream.track(&image, at)?));
         if keep_frames {
             frames.push(image);
         }

@@ -4,7 +4,7 @@
 //! often a weak box is there. Around such a box, or tile by tile, the same networks see it large enough.
 
 use super::detector::{Detection, Square};
-use super::face::Face;
+use super::landmarker::Sight;
 use skyreels_core::Frame;
 
 /// A box this weak is worth a closer look.
@@ -51,9 +51,9 @@ fn centers(length: f32, side: f32) -> impl Iterator<Item = f32> {
 }
 
 /// The surest faces, each once.
-pub(super) fn best(mut found: Vec<Face>, most: usize) -> Vec<Face> {
+pub(super) fn best(mut found: Vec<Sight>, most: usize) -> Vec<Sight> {
     found.sort_by(|a, b| (b.presence * b.score).total_cmp(&(a.presence * a.score)));
-    let mut faces: Vec<Face> = Vec::new();
+    let mut faces: Vec<Sight> = Vec::new();
     for face in found {
         if faces.len() == most {
             break;

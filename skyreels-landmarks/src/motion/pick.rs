@@ -1,5 +1,6 @@
 //! One person out of many: picked once, then followed.
 
+use std::fmt;
 use std::str::FromStr;
 
 use crate::Face;
@@ -54,50 +55,46 @@ impl FromStr for FacePick {
     }
 }
 
-/// Follows the picked face from frame to frame by its box.
+impl fmt::Display for FacePick {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Largest => f.write_str("largest"),
+            Self::Center => f.write_str("center"),
+            Self::Score => f.write_str("score"),
+            Self::Index(place) => write!(f, "{place}"),
+        }
+    }
+}
+
+/// Follows the picked face through a stream by its [`Face::id`].
+///
+/// Faces of pictures that were looked at on their own have no id; of those the rule picks anew in every frame.
 #[derive(Debug, Clone)]
 pub struct FaceFollower {
     pick: FacePick,
-    last: Option<[f32; 4]>,
-    missed: u32,
+    followed: Option<u32>,
 }
 
-/// A face may move this many of its box sizes between two frames and still be the same person ...
-const REACH: f32 = 1.0;
-/// ... and this much further for every frame in which it was not seen.
-const REACH_PER_MISSED: f32 = 0.25;
-
 impl FaceFollower {
-    /// Nobody is followed until the first frame with a face.
+    /// Nobody is followed until the first frame with a face that the rule picks.
     pub fn new(pick: FacePick) -> Self {
-        Self { pick, last: None, missed: 0 }
+        Self { pick, followed: None }
+    }
+
+    /// The id of the followed face, once there is one.
+    pub fn followed(&self) -> Option<u32> {
+        self.followed
     }
 
     /// Takes the followed face out of a frame's faces; `None` when it is not among them.
     pub fn follow(&mut self, mut faces: Vec<Face>) -> Option<Face> {
-        let place = match self.last {
+        let place = match self.followed {
             None => self.pick.choose(&faces),
-            Some(last) => self.nearest(last, &faces),
+            followed => faces.iter().position(|face| face.id == followed),
         };
-        match place {
-            Some(place) => {
-                let face = faces.swap_remove(place);
-                self.last = Some(face.bbox);
-                self.missed = 0;
-                Some(face)
-            }
-            None => {
-                self.missed = self.missed.saturating_add(1);
-                None
-            }
-        }
-    }
-
-    fn nearest(&self, last: [f32; 4], faces: &[Face]) -> Option<usize> {
-        let size = (last[2] - last[0]).max(last[3] - last[1]);
-        let reach = size * (REACH + REACH_PER_MISSED * self.missed as f32);
-        let moved = faces.iter().map(|face| distance(center(face.bbox), center(last))).enumerate();
-        moved.filter(|(_, moved)| *moved <= reach).min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(i, _)| i)
+        let face = faces.swap_remove(place?);
+        self.followed = face.id;
+        Some(face)
     }
 }
 
@@ -118,15 +115,12 @@ mod tests {
     use super::*;
 
     fn face(left: f32, size: f32, score: f32) -> Face {
-        Face {
-            landmarks: Vec::new(),
-            blendshapes: [0.0; 52],
-            matrix: [[0.0; 4]; 4],
-            head_points: Vec::new(),
-            presence: 1.0,
-            score,
-            bbox: [left, 0.4, left + size, 0.4 + size],
-        }
+        let (_, face) = crate::synthetic::portrait(64, 64, 1).unwrap();
+        Face { score, bbox: [left, 0.4, left + size, 0.4 + size], ..face }
+    }
+
+    fn person(id: u32, left: f32, size: f32) -> Face {
+        Face { id: Some(id), ..face(left, size, 0.9) }
     }
 
     #[test]
@@ -142,26 +136,37 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_is_read_by_name_or_number() {
-        assert_eq!("center".parse::<FacePick>().unwrap(), FacePick::Center);
-        assert_eq!("2".parse::<FacePick>().unwrap(), FacePick::Index(2));
+    fn a_rule_is_read_by_name_or_number_and_written_the_same_way() {
+        for pick in [FacePick::Largest, FacePick::Center, FacePick::Score, FacePick::Index(2)] {
+            assert_eq!(pick.to_string().parse::<FacePick>().unwrap(), pick);
+        }
         assert!("nobody".parse::<FacePick>().unwrap_err().to_string().contains("largest"));
+        assert!("-1".parse::<FacePick>().is_err());
     }
 
     #[test]
     fn a_picked_face_is_kept_even_when_a_larger_one_enters() {
         let mut follower = FaceFollower::new(FacePick::Largest);
-        assert_eq!(follower.follow(vec![face(0.1, 0.2, 0.9)]).unwrap().bbox[0], 0.1);
-        let kept = follower.follow(vec![face(0.6, 0.4, 0.9), face(0.12, 0.2, 0.8)]).unwrap();
-        assert_eq!(kept.bbox[0], 0.12);
+        assert_eq!(follower.followed(), None);
+        assert_eq!(follower.follow(vec![person(4, 0.1, 0.2)]).unwrap().bbox[0], 0.1);
+        let kept = follower.follow(vec![person(5, 0.6, 0.4), person(4, 0.12, 0.2)]).unwrap();
+        assert_eq!((kept.bbox[0], follower.followed()), (0.12, Some(4)));
     }
 
     #[test]
-    fn another_person_far_away_does_not_take_over() {
+    fn while_the_picked_face_is_away_nobody_takes_its_place() {
         let mut follower = FaceFollower::new(FacePick::Largest);
-        follower.follow(vec![face(0.0, 0.1, 0.9)]);
-        assert!(follower.follow(vec![face(0.8, 0.1, 0.9)]).is_none());
         assert!(follower.follow(vec![]).is_none());
-        assert!(follower.follow(vec![face(0.05, 0.1, 0.9)]).is_some());
+        follower.follow(vec![person(0, 0.0, 0.1)]);
+        assert!(follower.follow(vec![person(1, 0.8, 0.1)]).is_none());
+        assert!(follower.follow(vec![]).is_none());
+        assert!(follower.follow(vec![person(1, 0.8, 0.1), person(0, 0.05, 0.1)]).unwrap().id == Some(0));
+    }
+
+    #[test]
+    fn faces_without_ids_are_picked_anew_in_every_frame() {
+        let mut follower = FaceFollower::new(FacePick::Score);
+        assert_eq!(follower.follow(vec![face(0.1, 0.2, 0.6)]).unwrap().score, 0.6);
+        assert_eq!(follower.follow(vec![face(0.1, 0.2, 0.6), face(0.7, 0.2, 0.8)]).unwrap().score, 0.8);
     }
 }

@@ -60,6 +60,7 @@ pub(super) fn face(
     let landmarks: Vec<[f32; 3]> = head.iter().map(seen).collect();
     let side = |axis: usize, pick: fn(f32, f32) -> f32| landmarks.iter().map(|p| p[axis]).reduce(pick).unwrap_or(0.0);
     Face {
+        id: None,
         blendshapes: BLENDSHAPE_NAMES.map(|name| score(name, expression) as f32),
         matrix: pose(&rotation, place),
         head_points: head.iter().map(|p| p.map(|v| v as f32)).collect(),

@@ -61,8 +61,23 @@ impl Expected {
         self.tensor("frame_index", u64::from_le_bytes)
     }
 
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.tensor("found", u8::from_le_bytes).len()
+    }
+
     /// Asserts that the answer for entry `i` is MediaPipe's.
     pub fn check(&self, i: usize, faces: &[Face], frame: &Frame, what: &str) -> Difference {
+        let difference = self.measure(i, faces, frame, what);
+        assert!(difference.landmarks < LANDMARK_BAR, "{what}: {difference:?}");
+        assert!(difference.depth < LANDMARK_BAR, "{what}: {difference:?}");
+        assert!(difference.blendshapes < BLENDSHAPE_BAR, "{what}: {difference:?}");
+        assert!(difference.matrix < MATRIX_BAR, "{what}: {difference:?}");
+        difference
+    }
+
+    /// How far the answer for entry `i` is from MediaPipe's; asserts that both found a face or none.
+    pub fn measure(&self, i: usize, faces: &[Face], frame: &Frame, what: &str) -> Difference {
         let found = self.tensor("found", u8::from_le_bytes)[i] == 1;
         assert_eq!(!faces.is_empty(), found, "{what}: face found");
         let [face] = faces else { return Difference::default() };
@@ -73,17 +88,12 @@ impl Expected {
         let distances = face.landmarks.iter().zip(expected.chunks_exact(3));
         let distances = distances.map(|(p, e)| ((p[0] - e[0]) * width).hypot((p[1] - e[1]) * height));
         let depth = face.landmarks.iter().zip(expected.chunks_exact(3)).map(|(p, e)| (p[2] - e[2]).abs() * width);
-        let difference = Difference {
+        Difference {
             landmarks: distances.sum::<f32>() / LANDMARKS as f32,
             depth: depth.sum::<f32>() / LANDMARKS as f32,
             blendshapes: mean_abs(&face.blendshapes, &self.tensor("blendshapes", f32::from_le_bytes)[i * 52..]),
             matrix: max_abs(face.matrix.as_flattened(), &self.tensor("matrix", f32::from_le_bytes)[i * 16..]),
-        };
-        assert!(difference.landmarks < LANDMARK_BAR, "{what}: {difference:?}");
-        assert!(difference.depth < LANDMARK_BAR, "{what}: {difference:?}");
-        assert!(difference.blendshapes < BLENDSHAPE_BAR, "{what}: {difference:?}");
-        assert!(difference.matrix < MATRIX_BAR, "{what}: {difference:?}");
-        difference
+        }
     }
 }
 

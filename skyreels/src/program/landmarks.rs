@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use skyreels::Portrait;
@@ -12,7 +13,7 @@ use skyreels::core::{Error as CoreError, Frame, Limits, open_device};
 use skyreels::landmarks::draw::{Border, Overlay};
 use skyreels::landmarks::{
     BLENDSHAPE_NAMES, ClipPlan, Error as LandmarkError, Face, FaceFollower, FaceTracker, GuideLayout, MeshRetargeter,
-    Motion, Retargeter, guide_clip,
+    Motion, Retargeter, StreamOptions, guide_clip,
 };
 
 use super::animate::check_output;
@@ -83,9 +84,11 @@ fn read(args: &Landmarks, tracker: &dyn FaceTracker, reporter: &Reporter) -> Res
     let chosen = reader.sample(rate, limit);
     let total = chosen.size_hint().1.map(|count| count as u64);
     let (mut frames, mut faces) = (Vec::new(), Vec::new());
+    let mut stream = tracker.stream(&StreamOptions::image())?;
     for frame in chosen {
         let image = frame?.image;
-        faces.push(follower.follow(tracker.detect(&image)?));
+        let at = Duration::from_secs_f64(rate.time_of(faces.len() as u64));
+        faces.push(follower.follow(stream.track(&image, at)?));
         if keep_frames {
             frames.push(image);
         }

@@ -36,7 +36,7 @@ pub fn tracker(source: &FaceSource, what: &str, device: &Device) -> Result<FaceL
         return Err(request("face model", format!("{what} needs one: {FACE_MODEL_HELP}")));
     };
     let options = LandmarkerOptions { max_faces: MAX_FACES, second_look: true, ..LandmarkerOptions::default() };
-    Ok(FaceLandmarker::open(path, &Limits::default(), device)?.with_options(options))
+    Ok(FaceLandmarker::open(path, &Limits::default(), device)?.with_options(options)?)
 }
 
 /// Reads or draws the portrait, at `size` (width, height).
