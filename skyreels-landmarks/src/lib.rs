@@ -4,6 +4,7 @@ mod align;
 pub mod draw;
 mod error;
 mod face_crop;
+pub mod flame;
 pub mod golden;
 mod guide;
 mod mediapipe;
@@ -22,4 +23,6 @@ pub use mediapipe::{BLENDSHAPE_NAMES, BLENDSHAPES, Face, FaceLandmarker, FaceTra
 pub use motion::{
     Counts, FaceFollower, FacePick, Gathered, Motion, MotionFrame, Openness, Proportions, SMOOTHING, State,
 };
-pub use retarget::{Anchor, MeshRetargeter, PortraitFace, RetargetedFrame, Retargeter, Scale};
+pub use retarget::{
+    Anchor, FlamePortrait, FlameRetargeter, MeshRetargeter, PortraitFace, RetargetedFrame, Retargeter, Scale,
+};

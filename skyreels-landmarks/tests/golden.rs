@@ -63,3 +63,13 @@ fn smirk_equals_the_original() {
 fn the_crop_that_smirk_looks_at_equals_the_original() {
     equals_the_original("smirk_crop");
 }
+
+#[test]
+fn flame_equals_the_original() {
+    equals_the_original("flame");
+}
+
+#[test]
+fn rotations_projection_and_normals_equal_the_original() {
+    equals_the_original("pose_math");
+}

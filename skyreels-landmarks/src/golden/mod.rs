@@ -2,6 +2,8 @@
 
 mod affine;
 mod draw;
+mod flame;
+mod pose;
 mod render;
 mod smirk;
 
@@ -11,7 +13,7 @@ use skyreels_core::golden::{Golden, Report};
 use crate::{Error, Result};
 
 /// Kinds of golden files that [`run`] knows.
-pub const KINDS: [&str; 3] = ["draw", "smirk", "smirk_crop"];
+pub const KINDS: [&str; 5] = ["draw", "flame", "pose_math", "smirk", "smirk_crop"];
 
 /// Computes every answer of a golden file and compares it with the original's.
 ///
@@ -22,6 +24,8 @@ pub const KINDS: [&str; 3] = ["draw", "smirk", "smirk_crop"];
 pub fn run(file: &Golden, device: &Device) -> Result<Report> {
     match file.kind() {
         "draw" => draw::run(file),
+        "flame" => flame::run(file),
+        "pose_math" => pose::run(file),
         "smirk" => smirk::run(file, device),
         "smirk_crop" => smirk::run_crop(file),
         kind => Err(Error::invalid("golden file", format!("kind `{kind}` is not one of {KINDS:?}"))),

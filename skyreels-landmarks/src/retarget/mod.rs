@@ -1,10 +1,12 @@
 //! Retargeting: whose face moves, and how another one's motion moves it.
 
 pub(crate) mod camera;
+pub(crate) mod flame;
 mod mesh;
 pub(crate) mod orthographic;
 mod portrait;
 
+pub use flame::{FlamePortrait, FlameRetargeter};
 pub use mesh::{Anchor, MeshRetargeter, Scale};
 pub use portrait::PortraitFace;
 
