@@ -1,15 +1,18 @@
 #![doc = include_str!("../README.md")]
 
 mod align;
+pub mod detection;
 pub mod draw;
 mod error;
 mod face_crop;
 pub mod flame;
 pub mod golden;
 mod guide;
+mod inference;
 mod mediapipe;
 mod motion;
 mod retarget;
+pub mod retinaface;
 pub mod smirk;
 pub mod synthetic;
 mod task;

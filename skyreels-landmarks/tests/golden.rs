@@ -73,3 +73,8 @@ fn flame_equals_the_original() {
 fn rotations_projection_and_normals_equal_the_original() {
     equals_the_original("pose_math");
 }
+
+#[test]
+fn retinaface_equals_the_original() {
+    equals_the_original_on_both_backends("retinaface_r50");
+}

@@ -5,6 +5,7 @@ mod draw;
 mod flame;
 mod pose;
 mod render;
+mod retinaface;
 mod smirk;
 
 use skyreels_core::Device;
@@ -13,7 +14,7 @@ use skyreels_core::golden::{Golden, Report};
 use crate::{Error, Result};
 
 /// Kinds of golden files that [`run`] knows.
-pub const KINDS: [&str; 5] = ["draw", "flame", "pose_math", "smirk", "smirk_crop"];
+pub const KINDS: [&str; 6] = ["draw", "flame", "pose_math", "retinaface", "smirk", "smirk_crop"];
 
 /// Computes every answer of a golden file and compares it with the original's.
 ///
@@ -26,6 +27,7 @@ pub fn run(file: &Golden, device: &Device) -> Result<Report> {
         "draw" => draw::run(file),
         "flame" => flame::run(file),
         "pose_math" => pose::run(file),
+        "retinaface" => retinaface::run(file, device),
         "smirk" => smirk::run(file, device),
         "smirk_crop" => smirk::run_crop(file),
         kind => Err(Error::invalid("golden file", format!("kind `{kind}` is not one of {KINDS:?}"))),

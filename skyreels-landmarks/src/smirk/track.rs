@@ -1,12 +1,15 @@
 //! From a picture with a face to FLAME's coefficients.
 
-use burn::tensor::Tensor;
 use skyreels_core::checkpoint::Weights;
 use skyreels_core::{Device, Frame, Limits, Precision, Progress};
 
 use super::{FaceSquare, SmirkConfig, SmirkEncoder};
 use crate::flame::{EyePoints, FaceCoefficients};
+use crate::inference::values;
 use crate::{CropBox, Error, FlamePortrait, Result};
+
+/// How errors call the networks.
+const NAME: &str = "SMIRK";
 
 /// SMIRK on a device, fed with the points that MediaPipe found.
 #[derive(Debug, Clone)]
@@ -44,12 +47,12 @@ impl SmirkTracker {
         let square = FaceSquare::around(points.iter().copied())?;
         let output = self.encoder.encode(&[square.cut(picture)], &self.device)?;
         let face = FaceCoefficients {
-            rotation: array(values(output.pose)?),
-            camera: array(values(output.camera)?),
-            shape: values(output.shape)?,
-            expression: values(output.expression)?,
-            jaw: array(values(output.jaw)?),
-            eyelids: array(values(output.eyelids)?),
+            rotation: array(values(NAME, output.pose)?),
+            camera: array(values(NAME, output.camera)?),
+            shape: values(NAME, output.shape)?,
+            expression: values(NAME, output.expression)?,
+            jaw: array(values(NAME, output.jaw)?),
+            eyelids: array(values(NAME, output.eyelids)?),
             eye_pose: [0.0; 6],
             eyes: Some(eyes),
         };
@@ -65,13 +68,6 @@ impl SmirkTracker {
         let (coefficients, square) = self.coefficients(picture, points)?;
         Ok(FlamePortrait { coefficients, square, crop })
     }
-}
-
-/// Values of the only row.
-fn values(row: Tensor<2>) -> Result<Vec<f32>> {
-    let failed = |reason: String| Error::Inference { network: "SMIRK", reason };
-    let data = row.try_into_data().map_err(|error| failed(format!("{error:?}")))?;
-    data.convert::<f32>().try_to_vec().map_err(|error| failed(format!("{error:?}")))
 }
 
 /// The heads have fixed widths.
