@@ -13,12 +13,15 @@ mod mediapipe;
 mod motion;
 mod retarget;
 pub mod retinaface;
+pub mod scrfd;
 pub mod smirk;
 pub mod synthetic;
 mod task;
 mod tflite;
 
-pub use align::{ALIGNED_SIDE, Affine, aligned_face, similarity, warp_affine};
+pub use align::{
+    ALIGNED_SIDE, Affine, aligned_face, aligned_to_points, arcface_face, arcface_similarity, similarity, warp_affine,
+};
 pub use error::{Error, Result};
 pub use face_crop::{CropBox, FaceBox};
 pub use guide::{CLIP_FRAMES, ClipPlan, GuideLayout, LEADING_FRAMES, guide_clip, guide_frame};

@@ -1,8 +1,10 @@
 //! What a face detector finds, and how overlapping finds become one face.
 
 mod nms;
+mod pyramid;
 
 pub use nms::{Areas, non_maximum_suppression, weighted_non_maximum_suppression};
+pub(crate) use pyramid::enlarged;
 
 use skyreels_core::Frame;
 

@@ -16,6 +16,19 @@ pub struct EyePoints {
     pub iris: [f32; 2],
 }
 
+/// The contour, then the iris.
+impl From<[[f32; 2]; CONTOUR + 1]> for EyePoints {
+    fn from(points: [[f32; 2]; CONTOUR + 1]) -> Self {
+        Self { contour: std::array::from_fn(|i| points[i]), iris: points[CONTOUR] }
+    }
+}
+
+impl From<EyePoints> for [[f32; 2]; CONTOUR + 1] {
+    fn from(eye: EyePoints) -> Self {
+        std::array::from_fn(|i| eye.contour.get(i).copied().unwrap_or(eye.iris))
+    }
+}
+
 /// What moves a head: pose, camera, shape and expression.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct FaceCoefficients {
@@ -66,6 +79,12 @@ impl FaceCoefficients {
                 (one, other) => if share < 0.5 { one } else { other }.clone(),
             },
         }
+    }
+
+    /// The same without the shape, which says who it is: what a driver's motion keeps.
+    #[must_use]
+    pub fn without_identity(self) -> Self {
+        Self { shape: Vec::new(), ..self }
     }
 
     /// Says which quantity is not made of finite numbers.
@@ -119,6 +138,7 @@ mod tests {
         let points: Vec<[f64; 2]> = (0..LANDMARKS).map(|i| [i as f64, 2.0 * i as f64]).collect();
         let eyes = EyePoints::of(&points).unwrap();
         assert_eq!(EyePoints::of(&EyePoints::on_mesh(&eyes)).unwrap(), eyes);
+        assert_eq!(eyes.map(|eye| EyePoints::from(<[[f32; 2]; 17]>::from(eye))), eyes);
         assert!(EyePoints::of(&points[1..]).is_none());
     }
 

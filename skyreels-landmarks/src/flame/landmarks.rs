@@ -32,8 +32,8 @@ pub(super) struct Embedding {
 }
 
 impl Embedding {
-    /// Reads the points `faces`, `coordinates` of a file; what is wrong is remembered by `tables`, an index that is too large
-    /// in the result.
+    /// Reads the points `faces`, `coordinates` of a file; what is wrong is remembered by `tables`, an index that is too
+    /// large is the error.
     pub(super) fn read(
         tables: &mut Tables,
         [faces, coordinates]: [&'static str; 2],

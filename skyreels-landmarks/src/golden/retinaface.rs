@@ -3,10 +3,10 @@
 use skyreels_core::Device;
 use skyreels_core::golden::{Golden, Report, Tolerance};
 
+use crate::Result;
 use crate::detection::FaceDetector;
 use crate::inference::values;
 use crate::retinaface::{Priors, RetinaFace, RetinaFaceConfig};
-use crate::Result;
 
 /// Every picture `image_bgr_u8_SIZE`.
 pub(super) fn run(file: &Golden, device: &Device) -> Result<Report> {
@@ -15,7 +15,7 @@ pub(super) fn run(file: &Golden, device: &Device) -> Result<Report> {
     let mut report = Report::new(file);
     for input in file.inputs() {
         let Some(case) = input.strip_prefix("image_bgr_u8_") else { continue };
-        let mut picture = super::smirk::picture(&file.input(&input)?)?;
+        let mut picture = super::picture(&file.input(&input)?)?;
         picture.pixels_mut().for_each(|pixel| pixel.0.reverse());
         let output = detector.look(&picture);
         report.compare(file, &format!("loc_{case}"), output.boxes.clone())?;

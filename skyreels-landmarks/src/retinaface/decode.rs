@@ -1,7 +1,7 @@
 //! From numbers relative to anchors to faces in pixels.
 
-use crate::detection::{Areas, Detection, non_maximum_suppression};
 use crate::FaceBox;
+use crate::detection::{Areas, Detection, non_maximum_suppression};
 
 /// Pixels from one place to the next on each level, and the sides of the anchors there.
 const LEVELS: [(usize, [f64; 2]); 3] = [(8, [16.0, 32.0]), (16, [64.0, 128.0]), (32, [256.0, 512.0])];

@@ -3,10 +3,11 @@
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::activation::{relu, softmax};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use skyreels_core::checkpoint::Published;
 
 use super::resnet::{ConvNorm, ResNet50};
+use crate::detection::enlarged;
 
 /// Channels of the pyramid.
 const WIDTH: usize = 256;
@@ -127,19 +128,6 @@ impl Pyramid {
         let fine = relu(self.merge1.forward(enlarged(&middle, &fine) + fine));
         [fine, middle, coarse]
     }
-}
-
-/// The nearest pixels of `small` at the size of `large`.
-///
-/// Written out because the sizes need not be multiples (a level is rounded up), and backends round differently then.
-pub(crate) fn enlarged(small: &Tensor<4>, large: &Tensor<4>) -> Tensor<4> {
-    let nearest = |x: Tensor<4>, axis: usize| {
-        let (from, to) = (x.dims()[axis], large.dims()[axis]);
-        let indices: Vec<i32> = (0..to).map(|at| (at * from / to) as i32).collect();
-        let indices = Tensor::<1, Int>::from_data(TensorData::new(indices, [to]), &x.device());
-        x.select(axis, indices)
-    };
-    nearest(nearest(small.clone(), 2), 3)
 }
 
 /// `SSH`: a level seen through windows of three sizes.

@@ -1,8 +1,8 @@
 //! ResNet-50 as a feature extractor, with the names of torchvision.
 
 use burn::module::Module;
-use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::PaddingConfig2d;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
@@ -37,10 +37,7 @@ pub(super) struct ConvNorm {
 
 impl ConvNorm {
     pub(super) fn new(channels: [usize; 2], kernel: usize, stride: usize, device: &Device) -> Self {
-        Self {
-            conv: convolution(channels, kernel, stride, device),
-            norm: BatchNorm::new(channels[1], EPSILON, device),
-        }
+        Self { conv: convolution(channels, kernel, stride, device), norm: BatchNorm::new(channels[1], EPSILON, device) }
     }
 
     pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
@@ -94,8 +91,7 @@ pub(super) struct ResNet50 {
 
 impl ResNet50 {
     /// Channels of the three levels.
-    pub(super) const WIDTHS: [usize; 3] =
-        [STAGES[1].1 * EXPANSION, STAGES[2].1 * EXPANSION, STAGES[3].1 * EXPANSION];
+    pub(super) const WIDTHS: [usize; 3] = [STAGES[1].1 * EXPANSION, STAGES[2].1 * EXPANSION, STAGES[3].1 * EXPANSION];
 
     pub(super) fn new(device: &Device) -> Self {
         let mut from = STEM;

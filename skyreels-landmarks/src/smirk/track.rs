@@ -34,7 +34,8 @@ impl SmirkTracker {
         Ok(Self::new(encoder, device))
     }
 
-    /// The coefficients of a face whose 478 points are given in pixels of `picture`, and the square that they were read from.
+    /// The coefficients of a face whose 478 points are given in pixels of `picture`, and the square that they were read
+    /// from.
     ///
     /// Eyeballs look straight ahead; [`FlameModel::eye_pose`](crate::flame::FlameModel::eye_pose) turns them.
     ///
