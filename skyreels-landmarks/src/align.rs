@@ -1,4 +1,4 @@
-//! The aligned face that identity networks are trained on: five points carried to a template.
+//! The aligned faces that identity networks are trained on: five points carried to a template.
 
 use skyreels_core::Frame;
 
@@ -12,6 +12,15 @@ const TEMPLATE_512: [[f64; 2]; 5] = [
     [201.26117, 371.41043],
     [313.08905, 371.15118],
 ];
+
+/// ArcFace's template for 112 pixels, as insightface has it (in f32).
+const ARCFACE_112: [[f32; 2]; 5] =
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]];
+/// Side that the template is for; sides that are not its multiples are taken as multiples of the other one, which has a
+/// margin on both sides.
+const ARCFACE_SIDE: u32 = 112;
+const ARCFACE_WIDE_SIDE: u32 = 128;
+const ARCFACE_MARGIN: f64 = 8.0;
 
 /// Side of the aligned face that SigLIP's preprocessing starts from, in pixels.
 pub const ALIGNED_SIDE: u32 = 512;
@@ -29,9 +38,45 @@ pub type Affine = [[f64; 3]; 2];
 ///
 /// The original finds its five points with RetinaFace; the template and the estimation are the same.
 pub fn aligned_face(picture: &Frame, landmarks: &[[f64; 2]]) -> Option<Frame> {
-    let points = FIVE_POINTS.map(|index| landmarks.get(index).copied().unwrap_or([f64::NAN; 2]));
-    let affine = similarity(&points, &TEMPLATE_512)?;
+    aligned_to_points(picture, &FIVE_POINTS.map(|index| landmarks.get(index).copied().unwrap_or([f64::NAN; 2])))
+}
+
+/// The aligned face of a picture, `[512, 512, 3]`, from five points in pixels: eyes, nose tip and mouth corners in the order
+/// of [`Detection::points`](crate::detection::Detection::points).
+///
+/// `FaceRestoreHelper` of facexlib. `None` when the points are not finite or coincide.
+pub fn aligned_to_points(picture: &Frame, points: &[[f64; 2]; 5]) -> Option<Frame> {
+    let affine = similarity(points, &TEMPLATE_512)?;
     Some(warp_affine(picture, &affine, [ALIGNED_SIDE, ALIGNED_SIDE], BORDER))
+}
+
+/// The similarity that carries five points in pixels to ArcFace's places in a square of `side` pixels, by least squares:
+/// `estimate_norm` of insightface.
+///
+/// `None` when the points are not finite or coincide.
+pub fn arcface_similarity(points: &[[f64; 2]; 5], side: u32) -> Option<Affine> {
+    let (unit, margin) =
+        if side.is_multiple_of(ARCFACE_SIDE) { (ARCFACE_SIDE, 0.0) } else { (ARCFACE_WIDE_SIDE, ARCFACE_MARGIN) };
+    let ratio = f64::from(side) / f64::from(unit);
+    let template = ARCFACE_112.map(|[x, y]| [(f64::from(x) + margin) * ratio, f64::from(y) * ratio]);
+    least_squares(points, &template, &ALL)
+}
+
+/// The face that ArcFace sees, `[side, side, 3]`, black outside of the picture: `norm_crop` of insightface.
+///
+/// `None` when the points are not finite or coincide.
+pub fn arcface_face(picture: &Frame, points: &[[f64; 2]; 5], side: u32) -> Option<Frame> {
+    Some(warp_affine(picture, &arcface_similarity(points, side)?, [side, side], [0; 3]))
+}
+
+/// The similarity whose inverse carries `to` to `from` by least squares: errors count in the picture, not in the square.
+/// (`cp2tform` in facexlib and other ports from Matlab.)
+pub(crate) fn inverse_similarity(from: &[[f64; 2]; 5], to: &[[f64; 2]; 5]) -> Option<Affine> {
+    let [[a, b, x], [c, d, y]] = least_squares(to, from, &ALL)?;
+    let determinant = a * d - b * c;
+    let inverse = [[d / determinant, -b / determinant], [-c / determinant, a / determinant]];
+    let affine = inverse.map(|[e, f]| [e, f, -e * x - f * y]);
+    affine.iter().flatten().all(|value| value.is_finite()).then_some(affine)
 }
 
 /// The similarity (rotation, uniform scale, shift) that carries `from` to `to`, by least median of
@@ -40,14 +85,21 @@ pub fn aligned_face(picture: &Frame, landmarks: &[[f64; 2]]) -> Option<Frame> {
 ///
 /// `None` when the points are not finite or coincide.
 pub fn similarity(from: &[[f64; 2]; 5], to: &[[f64; 2]; 5]) -> Option<Affine> {
+    Some(robust_similarity(from, to)?.0)
+}
+
+/// All five points.
+const ALL: [usize; 5] = [0, 1, 2, 3, 4];
+
+/// [`similarity`], and the points that support it.
+pub(crate) fn robust_similarity(from: &[[f64; 2]; 5], to: &[[f64; 2]; 5]) -> Option<(Affine, Vec<usize>)> {
     const COUNT: usize = 5;
     const MIDDLE: usize = COUNT / 2;
-    let all: Vec<usize> = (0..COUNT).collect();
     let mut best: Option<(f64, Affine)> = None;
     for first in 0..COUNT {
         for second in first + 1..COUNT {
             let Some(model) = least_squares(from, to, &[first, second]) else { continue };
-            let mut errors: Vec<f64> = all.iter().map(|i| squared_error(&model, from[*i], to[*i])).collect();
+            let mut errors: Vec<f64> = ALL.iter().map(|i| squared_error(&model, from[*i], to[*i])).collect();
             errors.sort_by(f64::total_cmp);
             if best.as_ref().is_none_or(|(median, _)| errors[MIDDLE] < *median) {
                 best = Some((errors[MIDDLE], model));
@@ -58,8 +110,8 @@ pub fn similarity(from: &[[f64; 2]; 5], to: &[[f64; 2]; 5]) -> Option<Affine> {
     // OpenCV's robust standard deviation of a sample this small.
     let sigma = (2.5 * 1.4826 * (1.0 + 5.0 / (COUNT - 2) as f64) * median.sqrt()).max(1e-3);
     let inliers: Vec<usize> =
-        all.into_iter().filter(|i| squared_error(&model, from[*i], to[*i]) <= sigma * sigma).collect();
-    least_squares(from, to, &inliers)
+        ALL.into_iter().filter(|i| squared_error(&model, from[*i], to[*i]) <= sigma * sigma).collect();
+    Some((least_squares(from, to, &inliers)?, inliers))
 }
 
 fn squared_error(affine: &Affine, from: [f64; 2], to: [f64; 2]) -> f64 {

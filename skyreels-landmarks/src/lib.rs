@@ -1,21 +1,28 @@
 #![doc = include_str!("../README.md")]
 
 mod align;
+pub mod detection;
 pub mod draw;
 mod error;
 mod face_crop;
+pub mod flame;
 pub mod golden;
 mod guide;
+mod inference;
 mod mediapipe;
 mod motion;
 mod retarget;
+pub mod retinaface;
+pub mod scrfd;
 pub mod smirk;
 mod smoothing;
 pub mod synthetic;
 mod task;
 mod tflite;
 
-pub use align::{ALIGNED_SIDE, Affine, aligned_face, similarity, warp_affine};
+pub use align::{
+    ALIGNED_SIDE, Affine, aligned_face, aligned_to_points, arcface_face, arcface_similarity, similarity, warp_affine,
+};
 pub use error::{Error, Result};
 pub use face_crop::{CropBox, FaceBox};
 pub use guide::{CLIP_FRAMES, ClipPlan, GuideLayout, LEADING_FRAMES, guide_clip, guide_frame};
@@ -26,5 +33,7 @@ pub use mediapipe::{
 pub use motion::{
     Counts, FaceFollower, FacePick, Gathered, Motion, MotionFrame, Openness, Proportions, SMOOTHING, State,
 };
-pub use retarget::{Anchor, MeshRetargeter, PortraitFace, RetargetedFrame, Retargeter, Scale};
+pub use retarget::{
+    Anchor, FlamePortrait, FlameRetargeter, MeshRetargeter, PortraitFace, RetargetedFrame, Retargeter, Scale,
+};
 pub use smoothing::{OneEuro, Smoothing};

@@ -6,17 +6,9 @@ use skyreels_core::resize::{Interpolation, resize_opencv};
 
 use super::{affine, render};
 use crate::draw::{self, Border};
+use crate::flame::MEDIAPIPE_POINTS;
 use crate::{Error, LANDMARKS, Result};
 
-/// The original's points of FLAME's mesh: the mesh index of each of its 105 entries.
-#[rustfmt::skip]
-pub(super) const LISTED: [usize; 105] = [
-    276, 282, 283, 285, 293, 295, 296, 300, 334, 336, 46, 52, 53, 55, 63, 65, 66, 70, 105, 107, 249, 263, 362, 373,
-    374, 380, 381, 382, 384, 385, 386, 387, 388, 390, 398, 466, 7, 33, 133, 144, 145, 153, 154, 155, 157, 158, 159,
-    160, 161, 163, 173, 246, 168, 6, 197, 195, 5, 4, 129, 98, 97, 2, 326, 327, 358, 0, 13, 14, 17, 37, 39, 40, 61, 78,
-    80, 81, 82, 84, 87, 88, 91, 95, 146, 178, 181, 185, 191, 267, 269, 270, 291, 308, 310, 311, 312, 314, 317, 318,
-    321, 324, 375, 402, 405, 409, 415,
-];
 /// Side of the canvas on which one of the original's drawings is made before it is resized.
 const BIG_CANVAS: [u32; 2] = [512, 512];
 
@@ -132,7 +124,7 @@ pub(super) fn single(points: &[[f64; 2]]) -> Vec<[f32; 2]> {
 /// Points of the original's list, put in their places of the mesh; the others are nowhere.
 pub(super) fn from_listed(listed: &[[f64; 2]]) -> Vec<[f64; 2]> {
     let mut face = vec![[f64::NAN; 2]; LANDMARKS];
-    for (place, point) in LISTED.into_iter().zip(listed) {
+    for (place, point) in MEDIAPIPE_POINTS.into_iter().zip(listed) {
         face[place] = *point;
     }
     face

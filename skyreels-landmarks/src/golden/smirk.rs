@@ -1,11 +1,12 @@
 //! SMIRK: the encoders, and the crop that they look at.
 
 use burn::tensor::Tensor;
-use skyreels_core::golden::{Golden, Report, Tolerance, Values};
-use skyreels_core::{Device, Frame};
+use skyreels_core::Device;
+use skyreels_core::golden::{Golden, Report, Tolerance};
 
+use super::picture;
+use crate::Result;
 use crate::smirk::{FaceSquare, SmirkConfig};
-use crate::{Error, Result};
 
 /// Matrices and samples are exact but for the order of operations.
 const EXACT_BUT_ORDER: Tolerance = Tolerance::Relative(1e-10);
@@ -95,12 +96,4 @@ pub(super) fn run_crop(file: &Golden) -> Result<Report> {
         }
     }
     Ok(report.finish(file))
-}
-
-/// Bytes `[height, width, 3]` as a picture.
-pub(super) fn picture(values: &Values) -> Result<Frame> {
-    let wrong = || Error::invalid("golden file", format!("a picture of shape {:?}", values.shape));
-    let [height, width, 3] = values.shape[..] else { return Err(wrong()) };
-    let bytes = values.data.iter().map(|value| *value as u8).collect();
-    Frame::from_raw(width as u32, height as u32, bytes).ok_or_else(wrong)
 }

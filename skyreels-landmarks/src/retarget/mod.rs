@@ -1,11 +1,13 @@
 //! Retargeting: whose face moves, and how another one's motion moves it.
 
 pub(crate) mod camera;
+pub(crate) mod flame;
 mod mesh;
 pub(crate) mod orthographic;
 mod portrait;
 mod turn;
 
+pub use flame::{FlamePortrait, FlameRetargeter};
 pub use mesh::{Anchor, MeshRetargeter, Scale};
 pub use portrait::PortraitFace;
 

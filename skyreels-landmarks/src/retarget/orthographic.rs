@@ -15,10 +15,15 @@ pub(crate) struct OrthographicCamera {
 }
 
 impl OrthographicCamera {
+    /// `batch_orth_proj`: a vertex in the camera's square, y up, z towards the camera.
+    pub(crate) fn scaled(&self, [x, y, z]: [f32; 3]) -> [f32; 3] {
+        [x + self.shift[0], y + self.shift[1], z].map(|v| v * self.scale)
+    }
+
     /// Where a vertex appears in `[-1, 1]` (x right, y down), and its depth.
-    pub(crate) fn project(&self, [x, y, z]: [f32; 3]) -> [f32; 3] {
-        let [right, up] = [x + self.shift[0], y + self.shift[1]].map(|v| v * self.scale);
-        [right, -up, -(z * self.scale) + DEPTH_OFFSET]
+    pub(crate) fn project(&self, vertex: [f32; 3]) -> [f32; 3] {
+        let [right, up, near] = self.scaled(vertex);
+        [right, -up, -near + DEPTH_OFFSET]
     }
 }
 

@@ -6,7 +6,9 @@
 mod crop;
 mod encoder;
 mod mobilenet;
+mod track;
 
 pub use crop::{CROP_SIDE, FaceSquare};
 pub use encoder::{SmirkConfig, SmirkEncoder, SmirkOutput};
 pub use mobilenet::{Backbone, Variant};
+pub use track::SmirkTracker;
