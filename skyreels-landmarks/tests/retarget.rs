@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use skyreels_landmarks::{
-    Anchor, CropBox, Face, MeshRetargeter, Motion, PortraitFace, RetargetedFrame, Retargeter, Scale, synthetic,
+    Anchor, CropBox, Face, MeshRetargeter, Motion, MotionFrame, PortraitFace, RetargetedFrame, Retargeter, Scale,
+    synthetic,
 };
 
 const SIZE: [u32; 2] = [720, 480];
@@ -147,16 +148,39 @@ fn the_nose_follows_the_turn_of_the_head() {
 }
 
 #[test]
+fn a_head_that_turns_into_profile_keeps_both_eyes_apart() {
+    let calm = synthetic::performance(8, 12.0, 4).unwrap();
+    let turned = |(i, frame): (usize, &MotionFrame)| {
+        let half = (15.0 * i as f32).to_radians() / 2.0;
+        MotionFrame { rotation: [half.cos(), 0.0, half.sin(), 0.0], ..frame.clone() }
+    };
+    let frames = calm.frames().iter().enumerate().map(turned).collect();
+    let motion = Motion::new(12.0, *calm.proportions(), frames).unwrap();
+    let eyes = |retargeter: MeshRetargeter| -> Vec<f64> {
+        let moved = retargeter.retarget(&portrait(4), &motion).unwrap();
+        moved.iter().map(|frame| frame.points[263][0] - frame.points[33][0]).collect()
+    };
+    let unlimited = eyes(MeshRetargeter { max_turn: 180.0, smoothing: 1.0, ..MeshRetargeter::default() });
+    let limited = eyes(MeshRetargeter { smoothing: 1.0, ..MeshRetargeter::default() });
+    assert_eq!(unlimited[..3], limited[..3], "small turns are as they were");
+    assert!(unlimited[7] < 0.0, "at 105 degrees the far eye would lie beyond the near one");
+    assert!(limited[7] > 0.2 * limited[0] && limited.is_sorted_by(|a, b| a >= b), "{limited:?}");
+}
+
+#[test]
 fn options_without_sense_are_refused() {
     let motion = synthetic::performance(3, 12.0, 1).unwrap();
     for bad in [
         MeshRetargeter { smoothing: 0.0, ..MeshRetargeter::default() },
         MeshRetargeter { smoothing: f64::NAN, ..MeshRetargeter::default() },
         MeshRetargeter { anchor: Anchor::Frame(3), ..MeshRetargeter::default() },
+        MeshRetargeter { max_turn: 0.0, ..MeshRetargeter::default() },
+        MeshRetargeter { max_turn: f64::NAN, ..MeshRetargeter::default() },
     ] {
         assert!(bad.retarget(&portrait(1), &motion).is_err());
     }
-    let canonical = MeshRetargeter { scale: Scale::Canonical, anchor: Anchor::MostNeutral, smoothing: 1.0 };
+    let canonical =
+        MeshRetargeter { scale: Scale::Canonical, anchor: Anchor::MostNeutral, smoothing: 1.0, max_turn: 180.0 };
     assert_eq!(canonical.retarget(&portrait(1), &motion).unwrap().len(), 3);
 }
 

@@ -1,6 +1,6 @@
 //! Retargeting with MediaPipe's mesh alone.
 
-use super::{PortraitFace, RetargetedFrame, Retargeter};
+use super::{PortraitFace, RetargetedFrame, Retargeter, turn};
 use crate::draw::contours::{LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS, lips};
 use crate::motion::rotation;
 use crate::{Error, LANDMARKS, Motion, Openness, Proportions, Result, SMOOTHING};
@@ -42,7 +42,8 @@ pub enum Scale {
 /// becomes half the portrait's, so that closed is closed. Rotations are smoothed as in the original.
 ///
 /// What it cannot do: when the driver's lips are open in the anchor frame and close later, the portrait's closed lips
-/// would pass through each other; the gap is held at zero instead.
+/// would pass through each other; the gap is held at zero instead. Turned far enough, a mesh that was seen from the front has
+/// one eye behind the nose: the head stops softly at `max_turn`, or where the portrait itself already looks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MeshRetargeter {
     /// The driving frame that the portrait is taken to show.
@@ -51,13 +52,18 @@ pub struct MeshRetargeter {
     pub scale: Scale,
     /// Weight of the newest rotation in the smoothed one, above 0 and up to 1; 1 does not smooth.
     pub smoothing: f64,
+    /// How far the head may look past the camera, in degrees above 0; 180 does not limit.
+    pub max_turn: f64,
 }
 
 impl Default for MeshRetargeter {
     fn default() -> Self {
-        Self { anchor: Anchor::First, scale: Scale::Regions, smoothing: SMOOTHING }
+        Self { anchor: Anchor::First, scale: Scale::Regions, smoothing: SMOOTHING, max_turn: MAX_TURN_DEGREES }
     }
 }
+
+/// Near full profile the far eye and brow fall into lines. MediaPipe's own points are unreliable there too.
+const MAX_TURN_DEGREES: f64 = 65.0;
 
 /// Proportions of two faces are never taken to differ more than by this factor: a squinting anchor must not throw lids across the face.
 const MAX_RATIO: f64 = 2.0;
@@ -74,6 +80,9 @@ impl Retargeter for MeshRetargeter {
         if !(self.smoothing > 0.0 && self.smoothing <= 1.0) {
             return Err(Error::invalid("smoothing", format!("{} is not above 0 and up to 1", self.smoothing)));
         }
+        if !(self.max_turn > 0.0 && self.max_turn <= 180.0) {
+            return Err(Error::invalid("max_turn", format!("{} degrees is not above 0 and up to 180", self.max_turn)));
+        }
         let (pose_anchor, anchor) = match self.anchor {
             Anchor::First => (0, 0),
             Anchor::MostNeutral => (0, motion.most_neutral()),
@@ -85,18 +94,22 @@ impl Retargeter for MeshRetargeter {
         };
         let stored = |i: usize| rotation::from_stored(frames[i].rotation);
         let driver: Vec<_> = (0..frames.len()).filter_map(stored).collect();
-        let rotations =
-            rotation::relative(portrait.rotation(), &rotation::smooth(&driver, self.smoothing), pose_anchor);
+        let smoothed = rotation::smooth(&driver, self.smoothing);
+        let own_turn = turn::turn(portrait.rotation());
+        let limit = self.max_turn.to_radians();
+        let rotations = rotation::relative(portrait.rotation(), &smoothed, pose_anchor)
+            .into_iter()
+            .map(|rotation| turn::limited(rotation, own_turn, limit));
         let fit = match self.scale {
             Scale::Canonical => vec![[1.0; 3]; LANDMARKS],
             Scale::Regions => region_fit(motion.proportions(), &start.openness, portrait),
         };
-        let moved = frames.iter().zip(&rotations).enumerate().map(|(index, (frame, rotation))| {
+        let moved = frames.iter().zip(rotations).enumerate().map(|(index, (frame, rotation))| {
             let moves = frame.expression.iter().zip(&start.expression).zip(&fit);
             let mut displacement: Vec<[f64; 3]> =
                 moves.map(|((at, from), fit)| [0, 1, 2].map(|k| fit[k] * f64::from(at[k] - from[k]))).collect();
             portrait.part_lips(&mut displacement);
-            let points = (0..LANDMARKS).map(|i| portrait.moved(i, rotation, displacement[i]));
+            let points = (0..LANDMARKS).map(|i| portrait.moved(i, &rotation, displacement[i]));
             let points: Vec<_> = points.collect::<Option<_>>().ok_or_else(|| {
                 Error::invalid("motion", format!("frame {index} moves a point of the portrait behind the camera"))
             })?;

@@ -4,6 +4,7 @@ pub(crate) mod camera;
 mod mesh;
 pub(crate) mod orthographic;
 mod portrait;
+mod turn;
 
 pub use mesh::{Anchor, MeshRetargeter, Scale};
 pub use portrait::PortraitFace;
