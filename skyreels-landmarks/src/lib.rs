@@ -19,6 +19,9 @@ pub use face_crop::{CropBox, FaceBox};
 pub use guide::{CLIP_FRAMES, ClipPlan, GuideLayout, LEADING_FRAMES, guide_clip, guide_frame};
 pub use mediapipe::{BLENDSHAPE_NAMES, BLENDSHAPES, Face, FaceLandmarker, FaceTracker, LANDMARKS, LandmarkerOptions};
 pub use motion::{
-    Counts, FaceFollower, FacePick, Gathered, Motion, MotionFrame, Openness, Proportions, SMOOTHING, State,
+    Aperture, Apertures, Counts, EYE_POINTS, ExpressionMode, FLAME_EXPRESSION, FLAME_SHAPE, FaceFollower, FacePick,
+    FlameFrame, Gathered, LiveMotion, MAX_MULTIPLIER, MeshPrecision, Motion, MotionEdit, MotionFrame, Neutral,
+    Openness, PoseOffset, Proportions, Region, Repeat, RepeatMode, Retime, SMOOTHING, SaveOptions, SmoothingWeights,
+    State, Trim, slider_names,
 };
-pub use retarget::{Anchor, MeshRetargeter, PortraitFace, RetargetedFrame, Retargeter, Scale};
+pub use retarget::{Anchor, MeshRetargeter, MeshStream, PortraitFace, RetargetedFrame, Retargeter, Scale};

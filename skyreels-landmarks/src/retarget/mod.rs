@@ -1,13 +1,16 @@
 //! Retargeting: whose face moves, and how another one's motion moves it.
 
+mod apertures;
 pub(crate) mod camera;
 mod mesh;
 pub(crate) mod orthographic;
 mod portrait;
+mod stream;
 mod turn;
 
 pub use mesh::{Anchor, MeshRetargeter, Scale};
 pub use portrait::PortraitFace;
+pub use stream::MeshStream;
 
 use crate::{Motion, Result};
 
