@@ -31,9 +31,13 @@ pub use mediapipe::{
     LandmarkerOptions, StreamOptions, TrackingMode,
 };
 pub use motion::{
-    Counts, FaceFollower, FacePick, Gathered, Motion, MotionFrame, Openness, Proportions, SMOOTHING, State,
+    Aperture, Apertures, Counts, EYE_POINTS, ExpressionMode, FLAME_EXPRESSION, FLAME_SHAPE, FaceFollower, FacePick,
+    FlameFrame, Gathered, LiveMotion, MAX_MULTIPLIER, MeshPrecision, Motion, MotionEdit, MotionFrame, Neutral,
+    Openness, PoseOffset, Proportions, Region, Repeat, RepeatMode, Retime, SMOOTHING, SaveOptions, SmoothingWeights,
+    State, Trim, slider_names,
 };
 pub use retarget::{
-    Anchor, FlamePortrait, FlameRetargeter, MeshRetargeter, PortraitFace, RetargetedFrame, Retargeter, Scale,
+    Anchor, FlamePortrait, FlameRetargeter, MeshRetargeter, MeshStream, PortraitFace, RetargetedFrame, Retargeter,
+    Scale,
 };
 pub use smoothing::{OneEuro, Smoothing};

@@ -72,10 +72,9 @@ pub fn track(
 /// The frames of a motion that show it at `rate`, at most `limit` of them.
 ///
 /// # Errors
-/// Those of [`Motion::new`].
+/// Those of [`Motion::select`].
 pub(crate) fn resample(motion: &Motion, rate: FrameRate, limit: usize) -> Result<Motion> {
     let own = FrameRate::new((motion.rate() * 1000.0).round() as u64, 1000)?;
     let indices = sample_indices(motion.frames().len() as u64, own, rate, limit);
-    let frames = indices.iter().map(|index| motion.frames()[*index as usize].clone()).collect();
-    Ok(Motion::new(rate.as_f64(), *motion.proportions(), frames)?)
+    Ok(motion.select(indices.iter().map(|index| *index as usize), rate.as_f64())?)
 }

@@ -67,7 +67,18 @@ impl Proportions {
 impl Openness {
     /// Measures 478 points in the head's frame.
     pub(crate) fn of(points: &[[f32; 3]]) -> Self {
-        let gap = |pairs: [[usize; 2]; 3]| pairs.map(|pair| distance(points, pair)).iter().sum::<f32>() / 3.0;
-        Self { eyes: LIDS.map(gap), mouth: distance(points, INNER_LIPS) }
+        Self::measured(points, distance)
+    }
+
+    /// The same, but less than 0 where an upper edge lies below the lower one.
+    pub(crate) fn signed(points: &[[f32; 3]]) -> Self {
+        Self::measured(points, |points, [upper, lower]| {
+            distance(points, [upper, lower]).copysign(points[upper][1] - points[lower][1])
+        })
+    }
+
+    fn measured(points: &[[f32; 3]], gap: impl Fn(&[[f32; 3]], [usize; 2]) -> f32) -> Self {
+        let eye = |pairs: [[usize; 2]; 3]| pairs.map(|pair| gap(points, pair)).iter().sum::<f32>() / 3.0;
+        Self { eyes: LIDS.map(eye), mouth: gap(points, INNER_LIPS) }
     }
 }

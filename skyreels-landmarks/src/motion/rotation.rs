@@ -40,22 +40,37 @@ pub(crate) fn between(a: [f32; 4], b: [f32; 4], share: f64) -> [f32; 4] {
     from.try_slerp(&to, share, f64::EPSILON).map_or(a, |rotation| to_stored(&rotation))
 }
 
-/// Smooths rotations as rotation vectors: `s_0 = p_0`, `s_i = weight p_i + (1 - weight) s_(i-1)`.
+/// Smooths rotations as rotation vectors, one after the other: `s_0 = p_0`, `s_i = weight p_i + (1 - weight) s_(i-1)`.
 ///
 /// A weight of 1 changes nothing. Of the two vectors of a rotation the one nearer to the last is taken, so that a head
 /// that passes half a turn does not spin back.
-pub(crate) fn smooth(rotations: &[UnitQuaternion<f64>], weight: f64) -> Vec<UnitQuaternion<f64>> {
-    let mut last: Option<Vector3<f64>> = None;
-    let step = |rotation: &UnitQuaternion<f64>| {
+#[derive(Debug, Clone)]
+pub(crate) struct Smoother {
+    weight: f64,
+    last: Option<Vector3<f64>>,
+}
+
+impl Smoother {
+    pub(crate) fn new(weight: f64) -> Self {
+        Self { weight, last: None }
+    }
+
+    /// The next smoothed rotation.
+    pub(crate) fn next(&mut self, rotation: &UnitQuaternion<f64>) -> UnitQuaternion<f64> {
         let vector = rotation.scaled_axis();
-        let smoothed = match last {
+        let smoothed = match self.last {
             None => vector,
-            Some(last) => nearest_turn(vector, last) * weight + last * (1.0 - weight),
+            Some(last) => nearest_turn(vector, last) * self.weight + last * (1.0 - self.weight),
         };
-        last = Some(smoothed);
+        self.last = Some(smoothed);
         UnitQuaternion::from_scaled_axis(smoothed)
-    };
-    rotations.iter().map(step).collect()
+    }
+}
+
+/// All smoothed rotations, see [`Smoother`].
+pub(crate) fn smooth(rotations: &[UnitQuaternion<f64>], weight: f64) -> Vec<UnitQuaternion<f64>> {
+    let mut smoother = Smoother::new(weight);
+    rotations.iter().map(|rotation| smoother.next(rotation)).collect()
 }
 
 /// The rotation vector of the same rotation that is nearest to another.
@@ -68,15 +83,40 @@ fn nearest_turn(vector: Vector3<f64>, other: Vector3<f64>) -> Vector3<f64> {
     if (turned - other).norm() < (vector - other).norm() { turned } else { vector }
 }
 
-/// Rotations of the portrait's head: `R_new = R_source * R_anchor^-1 * R_i`.
+/// Rotation of the portrait's head: `R_new = R_source R_start^-1 R_driver`.
 pub(crate) fn relative(
     source: &UnitQuaternion<f64>,
-    driver: &[UnitQuaternion<f64>],
-    anchor: usize,
-) -> Vec<UnitQuaternion<f64>> {
-    let Some(start) = driver.get(anchor) else { return Vec::new() };
-    let fixed = source * start.inverse();
-    driver.iter().map(|rotation| fixed * rotation).collect()
+    start: &UnitQuaternion<f64>,
+    driver: &UnitQuaternion<f64>,
+) -> UnitQuaternion<f64> {
+    source * start.inverse() * driver
+}
+
+/// The rotation vector at a share of the shortest arc between two.
+pub(crate) fn between_vectors(a: [f32; 3], b: [f32; 3], share: f64) -> [f32; 3] {
+    let [from, to] = [a, b].map(from_vector);
+    if share == 0.0 { a } else { to_vector(&along(&from, &to, share)) }
+}
+
+/// The rotation `factor` times as far from `rest` as `rotation` is, along the shortest arc.
+pub(crate) fn along(rest: &UnitQuaternion<f64>, rotation: &UnitQuaternion<f64>, factor: f64) -> UnitQuaternion<f64> {
+    rest * UnitQuaternion::from_scaled_axis((rest.inverse() * rotation).scaled_axis() * factor)
+}
+
+/// The stored rotation `factor` times as far from the stored rest, see [`along`].
+pub(crate) fn extrapolated(rest: [f32; 4], rotation: [f32; 4], factor: f64) -> [f32; 4] {
+    let (Some(from), Some(to)) = (from_stored(rest), from_stored(rotation)) else { return rotation };
+    if factor == 0.0 { rest } else { to_stored(&along(&from, &to, factor)) }
+}
+
+/// A rotation from a rotation vector.
+pub(crate) fn from_vector(vector: [f32; 3]) -> UnitQuaternion<f64> {
+    UnitQuaternion::from_scaled_axis(Vector3::from(vector.map(f64::from)))
+}
+
+/// The rotation vector of a rotation.
+pub(crate) fn to_vector(rotation: &UnitQuaternion<f64>) -> [f32; 3] {
+    rotation.scaled_axis().map(|v| v as f32).into()
 }
 
 #[cfg(test)]
@@ -112,7 +152,8 @@ mod tests {
         // The original adds 1e-8 to angles before dividing.
         assert!(farthest(&smoothed, &vectors(&file, "retarget_smoothed_driving")) < 1e-6);
         let source = vectors(&file, "retarget_source_pose")[0];
-        assert!(farthest(&relative(&source, &smoothed, 0), &vectors(&file, "retarget_pose")) < 1e-6);
+        let moved: Vec<_> = smoothed.iter().map(|rotation| relative(&source, &smoothed[0], rotation)).collect();
+        assert!(farthest(&moved, &vectors(&file, "retarget_pose")) < 1e-6);
     }
 
     prop_compose! {
@@ -128,7 +169,8 @@ mod tests {
         fn rotations_stay_rotations(
             source in rotation(), driver in prop::collection::vec(rotation(), 1..6), weight in 0.0f64..=1.0,
         ) {
-            for rotation in relative(&source, &smooth(&driver, weight), 0) {
+            for rotation in smooth(&driver, weight) {
+                let rotation = relative(&source, &driver[0], &rotation);
                 let matrix = rotation.to_rotation_matrix();
                 prop_assert!((matrix.matrix() * matrix.matrix().transpose() - Matrix3::identity()).norm() < 1e-9);
                 prop_assert!((matrix.matrix().determinant() - 1.0).abs() < 1e-9);
@@ -137,8 +179,8 @@ mod tests {
 
         #[test]
         fn a_driver_that_holds_still_leaves_the_portrait_as_it_is(source in rotation(), driver in rotation()) {
-            for rotation in relative(&source, &smooth(&[driver; 5], SMOOTHING), 0) {
-                prop_assert!(rotation.angle_to(&source) < 1e-6);
+            for rotation in smooth(&[driver; 5], SMOOTHING) {
+                prop_assert!(relative(&source, &driver, &rotation).angle_to(&source) < 1e-6);
             }
         }
 

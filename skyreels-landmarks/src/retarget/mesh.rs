@@ -1,14 +1,14 @@
 //! Retargeting with MediaPipe's mesh alone.
 
-use super::{PortraitFace, RetargetedFrame, Retargeter, turn};
+use super::stream::anchored;
+use super::{PortraitFace, RetargetedFrame, Retargeter};
 use crate::draw::contours::{LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS, lips};
-use crate::motion::rotation;
 use crate::{Error, LANDMARKS, Motion, Openness, Proportions, Result, SMOOTHING};
 
 /// Which driving frame shows the expression and pose of the portrait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Anchor {
-    /// The first one, as in the original.
+    /// The motion's own [rest](Motion::rest): the first one, as in the original, unless the motion was edited.
     #[default]
     First,
     /// The one with the least expression: for clips that begin with an open mouth. The pose stays relative to the first.
@@ -39,7 +39,10 @@ pub enum Scale {
 ///
 /// through the portrait's own camera, at its own place: neither translation nor scale of the driver count. Everything is
 /// relative to the anchor, eyes and lips too, except that lids close by ratio: a lid gap of half the anchor's
-/// becomes half the portrait's, so that closed is closed. Rotations are smoothed as in the original.
+/// becomes half the portrait's, so that closed is closed. Rotations are smoothed as in the original. Where frames ask for
+/// [apertures](crate::Apertures), lids and lips of the portrait take them last, and everything else stays as driven. A motion of
+/// [absolute](crate::ExpressionMode::Absolute) expressions takes the portrait's own expression away first, as far as its scores tell, and
+/// asks for the driver's apertures.
 ///
 /// What it cannot do: when the driver's lips are open in the anchor frame and close later, the portrait's closed lips
 /// would pass through each other; the gap is held at zero instead. Turned far enough, a mesh that was seen from the front has
@@ -77,52 +80,28 @@ const INNER_LIPS: [[usize; 2]; 9] =
 
 impl Retargeter for MeshRetargeter {
     fn retarget(&self, portrait: &PortraitFace, motion: &Motion) -> Result<Vec<RetargetedFrame>> {
+        self.check()?;
+        let (start, rest) = anchored(self, motion)?;
+        let mut stream = self.start_from(portrait, motion.proportions(), &rest, start, motion.expression_mode())?;
+        motion.frames().iter().map(|frame| stream.retarget_frame(frame)).collect()
+    }
+}
+
+impl MeshRetargeter {
+    pub(super) fn check(&self) -> Result<()> {
         if !(self.smoothing > 0.0 && self.smoothing <= 1.0) {
             return Err(Error::invalid("smoothing", format!("{} is not above 0 and up to 1", self.smoothing)));
         }
         if !(self.max_turn > 0.0 && self.max_turn <= 180.0) {
             return Err(Error::invalid("max_turn", format!("{} degrees is not above 0 and up to 180", self.max_turn)));
         }
-        let (pose_anchor, anchor) = match self.anchor {
-            Anchor::First => (0, 0),
-            Anchor::MostNeutral => (0, motion.most_neutral()),
-            Anchor::Frame(index) => (index, index),
-        };
-        let frames = motion.frames();
-        let Some(start) = frames.get(anchor) else {
-            return Err(Error::invalid("anchor", format!("frame {anchor} of {} frames", frames.len())));
-        };
-        let stored = |i: usize| rotation::from_stored(frames[i].rotation);
-        let driver: Vec<_> = (0..frames.len()).filter_map(stored).collect();
-        let smoothed = rotation::smooth(&driver, self.smoothing);
-        let own_turn = turn::turn(portrait.rotation());
-        let limit = self.max_turn.to_radians();
-        let rotations = rotation::relative(portrait.rotation(), &smoothed, pose_anchor)
-            .into_iter()
-            .map(|rotation| turn::limited(rotation, own_turn, limit));
-        let fit = match self.scale {
-            Scale::Canonical => vec![[1.0; 3]; LANDMARKS],
-            Scale::Regions => region_fit(motion.proportions(), &start.openness, portrait),
-        };
-        let moved = frames.iter().zip(rotations).enumerate().map(|(index, (frame, rotation))| {
-            let moves = frame.expression.iter().zip(&start.expression).zip(&fit);
-            let mut displacement: Vec<[f64; 3]> =
-                moves.map(|((at, from), fit)| [0, 1, 2].map(|k| fit[k] * f64::from(at[k] - from[k]))).collect();
-            portrait.part_lips(&mut displacement);
-            let points = (0..LANDMARKS).map(|i| portrait.moved(i, &rotation, displacement[i]));
-            let points: Vec<_> = points.collect::<Option<_>>().ok_or_else(|| {
-                Error::invalid("motion", format!("frame {index} moves a point of the portrait behind the camera"))
-            })?;
-            let pupil = |i: usize| Some([points[i][0], points[i][1]]);
-            Ok(RetargetedFrame { pupils: [pupil(RIGHT_IRIS), pupil(LEFT_IRIS)], points })
-        });
-        moved.collect()
+        Ok(())
     }
 }
 
 impl PortraitFace {
     /// Place of a moved point: exactly the landmark when it has not moved.
-    fn moved(
+    pub(super) fn moved(
         &self,
         index: usize,
         rotation: &nalgebra::UnitQuaternion<f64>,
@@ -135,7 +114,7 @@ impl PortraitFace {
     }
 
     /// Keeps the inner lips from passing through each other: a pair that would meets in the middle.
-    fn part_lips(&self, displacement: &mut [[f64; 3]]) {
+    pub(super) fn part_lips(&self, displacement: &mut [[f64; 3]]) {
         for [upper, lower] in INNER_LIPS {
             let rest = self.height(upper) - self.height(lower);
             let crossed = -(rest + displacement[upper][1] - displacement[lower][1]);
@@ -150,7 +129,7 @@ impl PortraitFace {
 }
 
 /// The factors of each point's displacement.
-fn region_fit(driver: &Proportions, driver_openness: &Openness, portrait: &PortraitFace) -> Vec<[f64; 3]> {
+pub(super) fn region_fit(driver: &Proportions, driver_openness: &Openness, portrait: &PortraitFace) -> Vec<[f64; 3]> {
     let own = portrait.proportions();
     let own_openness = portrait.openness();
     let ratio = |own: f32, driver: f32| {

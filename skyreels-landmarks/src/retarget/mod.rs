@@ -1,15 +1,18 @@
 //! Retargeting: whose face moves, and how another one's motion moves it.
 
+mod apertures;
 pub(crate) mod camera;
 pub(crate) mod flame;
 mod mesh;
 pub(crate) mod orthographic;
 mod portrait;
+mod stream;
 mod turn;
 
 pub use flame::{FlamePortrait, FlameRetargeter};
 pub use mesh::{Anchor, MeshRetargeter, Scale};
 pub use portrait::PortraitFace;
+pub use stream::MeshStream;
 
 use crate::{Motion, Result};
 

@@ -4,13 +4,14 @@ use nalgebra::{UnitQuaternion, Vector3};
 
 use super::camera::Camera;
 use crate::motion::rotation;
-use crate::{CropBox, Error, Face, LANDMARKS, Openness, Proportions, Result};
+use crate::{BLENDSHAPES, CropBox, Error, Face, LANDMARKS, Openness, Proportions, Result};
 
 /// The portrait's face: its points, and the head and camera that explain them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PortraitFace {
     landmarks: Vec<[f32; 3]>,
     head: Vec<[f32; 3]>,
+    blendshapes: [f32; BLENDSHAPES],
     rotation: UnitQuaternion<f64>,
     scale: f64,
     translation: Vector3<f64>,
@@ -52,13 +53,14 @@ impl PortraitFace {
             return Err(wrong(format!("it was found in a picture of {tracked:?} pixels")));
         }
         let points = face.landmarks.iter().chain(&face.head_points).flatten();
-        if points.chain(face.matrix.as_flattened()).any(|v| !v.is_finite()) {
-            return Err(wrong("a point or its pose is not finite".into()));
+        if points.chain(face.matrix.as_flattened()).chain(&face.blendshapes).any(|v| !v.is_finite()) {
+            return Err(wrong("a point, a score or its pose is not finite".into()));
         }
         let rotation = rotation::of_pose(&face.matrix).ok_or_else(|| wrong("its pose has no rotation".into()))?;
         let portrait = Self {
             landmarks: face.landmarks.clone(),
             head: face.head_points.clone(),
+            blendshapes: face.blendshapes,
             rotation,
             scale: f64::from(face.scale()),
             translation: Vector3::from(face.translation().map(f64::from)),
@@ -101,6 +103,16 @@ impl PortraitFace {
     /// How far its eyes and mouth are open.
     pub fn openness(&self) -> Openness {
         Openness::of(&self.head)
+    }
+
+    /// Its expression scores, named by [`BLENDSHAPE_NAMES`](crate::BLENDSHAPE_NAMES).
+    pub fn blendshapes(&self) -> [f32; BLENDSHAPES] {
+        self.blendshapes
+    }
+
+    /// Its points in the head's frame at rest.
+    pub(crate) fn head(&self) -> &[[f32; 3]] {
+        &self.head
     }
 
     /// Height of a point in the head's frame at rest.

@@ -7,6 +7,7 @@ use std::f64::consts::{PI, TAU};
 
 use crate::LANDMARKS;
 use crate::draw::contours::{FACE_OVAL, LEFT_EYE, LEFT_IRIS, NOSE_TIP, RIGHT_EYE, RIGHT_IRIS};
+use crate::motion::anatomy::{LEFT_BROW, LOWER_LIP, RIGHT_BROW, UPPER_LIP};
 
 /// Radii of the egg.
 const RADII: [f64; 3] = [8.6, 11.0, 7.0];
@@ -20,13 +21,8 @@ const IRIS_RADIUS: f64 = 0.62;
 /// Share of an eye's opening that lies below its axis.
 const LOWER_LID: f64 = 0.4;
 
-const RIGHT_BROW: [[usize; 5]; 2] = [[46, 53, 52, 65, 55], [70, 63, 105, 66, 107]];
-const LEFT_BROW: [[usize; 5]; 2] = [[276, 283, 282, 295, 285], [300, 293, 334, 296, 336]];
 /// Upper and lower edge of the outer, then of the inner lips, from the right corner to the left one.
-const LIPS: [[[usize; 11]; 2]; 2] = [
-    [[61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291], [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291]],
-    [[78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308], [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308]],
-];
+const LIPS: [[[usize; 11]; 2]; 2] = [[UPPER_LIP[0], LOWER_LIP[0]], [UPPER_LIP[1], LOWER_LIP[1]]];
 /// Points of the nose: index and place.
 const NOSE: [(usize, [f64; 2]); 14] = [
     (168, [0.0, 2.6]),

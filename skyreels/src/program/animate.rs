@@ -22,6 +22,7 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
     // An hour of denoising must not end at an output that cannot be written.
     check_output(&args.output)?;
     let options = VideoOptions { quality: Quality::new(args.quality)?, ..VideoOptions::default() };
+    let edit = args.controls.to_edit()?;
     let device = open_device(&args.compute.device)?;
     let (model, _scratch) = open_model(args, reporter)?;
     let keep = args.keep_intermediates.as_ref().map(Intermediates::create).transpose()?;
@@ -34,11 +35,12 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
     }
 
     let portrait = source::portrait(&args.portrait, animator.canvas(), &args.face, &device)?;
-    let limit = animator.driving_frames();
-    let driving = source::performance(args, limit, &device, reporter)?;
+    let limit = source::frames_needed(&edit, animator.driving_frames());
+    let driving = source::performance(args, limit, &device, reporter)?.edited(&edit)?;
     let clip = animator.run(&portrait, &driving.motion, reporter.progress())?;
     let frames = if args.side_by_side { beside(&portrait, &driving, &clip)? } else { clip.frames };
-    let audio = driving.is_video.then_some(args.driving.as_path());
+    // Sound belongs to the video's own time.
+    let audio = (driving.is_video && !edit.changes_time()).then_some(args.driving.as_path());
     let count = frames.len();
     write(&args.output, frames, audio, &options, reporter)?;
     reporter.say(

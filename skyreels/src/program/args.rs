@@ -8,6 +8,9 @@ use skyreels::core::diffusion::SamplerKind;
 use skyreels::landmarks::FacePick;
 use skyreels::model::Preset;
 
+use super::controls::Controls;
+use super::motion::MotionArgs;
+
 /// Portrait animation: a picture performs the expression and head motion of a video.
 #[derive(Debug, Parser)]
 #[command(version, about)]
@@ -25,6 +28,8 @@ pub enum Command {
     Animate(Animate),
     /// Find faces, and write guide clip, points or an overlay.
     Landmarks(Landmarks),
+    /// Make, change, describe and draw motion files.
+    Motion(MotionArgs),
     /// Turn kept latents into a video.
     Decode(Decode),
     /// Run golden files and compare every tensor with the original's.
@@ -127,6 +132,8 @@ pub struct Animate {
     /// Start even if the estimate says that memory will not do.
     #[arg(long)]
     pub force: bool,
+    #[command(flatten)]
+    pub controls: Controls,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -206,7 +213,7 @@ pub struct Init {
     pub seed: u64,
 }
 
-fn parse_size(text: &str) -> Result<[usize; 2], String> {
+pub fn parse_size(text: &str) -> Result<[usize; 2], String> {
     let number = |part: &str| part.parse().map_err(|_| format!("`{part}` is not a number of pixels"));
     match text.split_once('x') {
         Some((height, width)) => Ok([number(height)?, number(width)?]),

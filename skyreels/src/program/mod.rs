@@ -2,10 +2,12 @@
 
 mod animate;
 mod args;
+mod controls;
 mod decode;
 mod init;
 mod inspect;
 mod landmarks;
+mod motion;
 mod report;
 mod source;
 mod verify;
@@ -37,6 +39,7 @@ pub fn main() -> ExitCode {
     let result = match &args.command {
         Command::Animate(command) => animate::run(command, &reporter),
         Command::Landmarks(command) => landmarks::run(command, &reporter),
+        Command::Motion(command) => motion::run(command, &reporter),
         Command::Decode(command) => decode::run(command, &reporter),
         Command::Verify(command) => verify::run(command, &reporter),
         Command::Inspect(command) => inspect::run(command, &reporter),
@@ -53,4 +56,4 @@ pub fn main() -> ExitCode {
     }
 }
 
-type Result<T = Outcome> = std::result::Result<T, Error>;
+type Result<T = Outcome, E = Error> = std::result::Result<T, E>;

@@ -3,9 +3,12 @@
 use std::path::Path;
 
 use skyreels::animate::RATE;
-use skyreels::core::media::read_picture;
+use skyreels::core::media::sampling::sample_indices;
+use skyreels::core::media::{FrameRate, read_picture};
 use skyreels::core::{Device, Error as CoreError, Frame, Limits};
-use skyreels::landmarks::{CropBox, FaceLandmarker, LandmarkerOptions, Motion, PortraitFace, synthetic};
+use skyreels::landmarks::{
+    Counts, CropBox, FaceLandmarker, LandmarkerOptions, Motion, MotionEdit, PortraitFace, synthetic,
+};
 use skyreels::{Error, Portrait, Tracking, track};
 
 use super::args::{Animate, FaceSource};
@@ -19,6 +22,8 @@ const FACE_MODEL_HELP: &str = "give MediaPipe's face model with `--face-model FI
     without one, `--portrait drawn:SEED` and a motion file work";
 /// How a portrait made by this program is named.
 const DRAWN: &str = "drawn:";
+/// Shortest side of a canvas with a face on it, in pixels.
+const MIN_SIDE: u32 = 32;
 /// Faces that are told apart in one frame.
 const MAX_FACES: usize = 8;
 
@@ -28,6 +33,31 @@ pub struct Performance {
     pub frames: Vec<Frame>,
     /// Whether it was read from a video, which may have sound.
     pub is_video: bool,
+}
+
+impl Performance {
+    /// The performance after an edit, at the model's rate; frames to show stay beside what they show.
+    pub fn edited(self, edit: &MotionEdit) -> Result<Self> {
+        let motion = edit.apply(&self.motion)?;
+        let mut frames = self.frames;
+        if !frames.is_empty() && edit.changes_time() {
+            let rate = FrameRate::new((motion.rate() * 1000.0).round() as u64, 1000)?;
+            let shown = edit.shown_frames(&self.motion)?;
+            let sampled = sample_indices(shown.len() as u64, rate, RATE, shown.len());
+            frames = sampled.iter().filter_map(|k| frames.get(shown[*k as usize]).cloned()).collect();
+        }
+        Ok(Self { motion, frames, is_video: self.is_video })
+    }
+}
+
+/// How many driving frames an edit needs to make `limit` of its own.
+pub fn frames_needed(edit: &MotionEdit, limit: usize) -> usize {
+    let only_trimmed = MotionEdit { trim: None, ..edit.clone() };
+    match edit.trim {
+        Some(trim) if !only_trimmed.changes_time() => limit + (trim.start * RATE.as_f64()).ceil() as usize,
+        None if !edit.changes_time() => limit,
+        _ => usize::try_from(Limits::default().max_frames).unwrap_or(usize::MAX),
+    }
 }
 
 /// Opens the face model; `what` needs it.
@@ -70,17 +100,29 @@ pub fn performance(args: &Animate, limit: usize, device: &Device, reporter: &Rep
     let tracking =
         Tracking { rate: RATE, limit, pick: args.face.face, keep_frames: args.side_by_side, compat: args.compat };
     let driving = track(path, &tracker, &tracking, &Limits::default(), reporter.progress())?;
-    let counts = driving.gathered.counts;
-    if counts.held + counts.interpolated > 0 {
+    note_gaps(&driving.gathered.counts, reporter);
+    Ok(Performance { motion: driving.gathered.motion, frames: driving.frames, is_video: true })
+}
+
+/// Says how many frames were filled, where some were.
+pub fn note_gaps(counts: &Counts, reporter: &Reporter) {
+    let Counts { seen, held, interpolated } = *counts;
+    if held + interpolated > 0 {
         reporter.note(&format!(
-            "{} of {} driving frames show no face: {} held, {} interpolated",
-            counts.held + counts.interpolated,
-            counts.seen + counts.held + counts.interpolated,
-            counts.held,
-            counts.interpolated
+            "{} of {} driving frames show no face: {held} held, {interpolated} interpolated",
+            held + interpolated,
+            seen + held + interpolated,
         ));
     }
-    Ok(Performance { motion: driving.gathered.motion, frames: driving.frames, is_video: true })
+}
+
+/// Refuses canvases on which nothing could be drawn, or which no memory holds.
+pub fn check_canvas([width, height]: [u32; 2]) -> Result<()> {
+    let most = Limits::default().max_side;
+    if width.min(height) >= MIN_SIDE && width.max(height) <= most {
+        return Ok(());
+    }
+    Err(request("size", format!("{height}x{width} is not between {MIN_SIDE} and {most} pixels each way")))
 }
 
 /// Motion files are safetensors: their ninth byte opens a JSON header, which no video's does.

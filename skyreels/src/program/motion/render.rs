@@ -1,0 +1,59 @@
+//! `skyreels motion render`.
+
+use serde_json::json;
+use skyreels::Portrait;
+use skyreels::core::media::{FrameRate, Quality, VideoOptions, write_clip};
+use skyreels::core::{Error as CoreError, Frame, Limits, open_device};
+use skyreels::landmarks::draw::Border;
+use skyreels::landmarks::{Error as LandmarkError, MeshRetargeter, Motion, RetargetedFrame, Retargeter, guide_frame};
+
+use super::super::animate::check_output;
+use super::super::source;
+use super::{Outcome, Render, Reporter, Result};
+
+/// Rates are written in thousandths of a frame per second.
+const RATE_PRECISION: u32 = 1000;
+
+pub fn run(args: &Render, reporter: &Reporter) -> Result {
+    check_output(&args.output)?;
+    let options = VideoOptions { quality: Quality::new(args.quality)?, ..VideoOptions::default() };
+    let edit = args.controls.to_edit()?;
+    let motion = edit.apply(&Motion::open(&args.motion, &Limits::default())?)?;
+    let rate = FrameRate::new((motion.rate() * f64::from(RATE_PRECISION)).round() as u64, RATE_PRECISION.into())?;
+    let canvas = [args.size[1], args.size[0]].map(|side| u32::try_from(side).unwrap_or(u32::MAX));
+    source::check_canvas(canvas)?;
+    let device = open_device(&args.device)?;
+    let portrait = source::portrait(&args.portrait, canvas, &args.face, &device)?;
+    let moved = MeshRetargeter::default().retarget(&portrait.face, &motion)?;
+    // One by one: a motion may be far longer than what memory holds of its pictures.
+    let frames = moved.iter().map(|frame| draw(frame, &portrait, args.side_by_side).map_err(of_drawing));
+    write_clip(&args.output, frames, rate, None, &options, reporter.progress())?;
+    let count = moved.len();
+    reporter.say(
+        &format!("wrote {} ({count} frames at {rate} frames per second)", args.output.display()),
+        json!({ "event": "done", "output": args.output, "frames": count, "rate": motion.rate() }),
+    );
+    Ok(Outcome::Done)
+}
+
+/// The guide frame, the portrait beside it where that is asked for.
+fn draw(moved: &RetargetedFrame, portrait: &Portrait, side_by_side: bool) -> Result<Frame, LandmarkError> {
+    let (width, height) = portrait.canvas.dimensions();
+    let face = guide_frame(moved, [portrait.crop.width, portrait.crop.height], Border::Clip)?;
+    let mut guide = Frame::new(width, height);
+    portrait.crop.paste(&face, &mut guide)?;
+    if !side_by_side {
+        return Ok(guide);
+    }
+    let mut row = Frame::new(2 * width, height);
+    image::imageops::replace(&mut row, &portrait.canvas, 0, 0);
+    image::imageops::replace(&mut row, &guide, i64::from(width), 0);
+    Ok(row)
+}
+
+fn of_drawing(error: LandmarkError) -> CoreError {
+    match error {
+        LandmarkError::Core(error) => error,
+        other => CoreError::invalid("guide frame", other.to_string()),
+    }
+}
