@@ -4,10 +4,10 @@ use super::vector::{V3, v3};
 
 /// Vertical field of view in degrees, that of `skyreels-landmarks`' face geometry.
 const VERTICAL_FOV_DEGREES: f32 = 63.0;
-/// Centimetres that the picture is high at the distance of the head's origin.
-const SCENE_HEIGHT: f32 = 41.0;
-/// How far the head's origin is above the middle of the picture, in centimetres.
-const HEAD_ABOVE: f32 = 2.6;
+/// Share of the picture's height by which the head's origin is above its middle.
+const HEAD_ABOVE: f32 = 0.05;
+/// The camera comes no nearer than to see this many centimetres: in front of it is a face.
+const LEAST_HEIGHT: f32 = 24.0;
 
 /// A pinhole camera at the origin that looks along -z, for pictures of one size.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,7 +40,8 @@ fn half_field() -> f32 {
     (VERTICAL_FOV_DEGREES / 2.0).to_radians().tan()
 }
 
-/// Where the origin of an unmoved head is.
-pub(super) fn standing() -> V3 {
-    v3(0.0, HEAD_ABOVE, -SCENE_HEIGHT / (2.0 * half_field()))
+/// Where the origin of an unmoved head is when the picture is `height` centimetres high there.
+pub(super) fn standing(height: f32) -> V3 {
+    let height = if height.is_finite() { height.max(LEAST_HEIGHT) } else { LEAST_HEIGHT };
+    v3(0.0, HEAD_ABOVE * height, -height / (2.0 * half_field()))
 }

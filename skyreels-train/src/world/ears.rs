@@ -29,15 +29,15 @@ pub(super) fn build(identity: &Identity, skull: &Skull, mesh: &mut Mesh) {
 
 fn ear(identity: &Identity, skull: &Skull, sign: f32, mesh: &mut Mesh) {
     let shape = &identity.ears;
-    let size = 1.0 + 0.12 * shape.size;
-    let root = skull.base(sign * 1.72, 0.6);
-    let flare = 0.55 + 0.22 * shape.flare;
+    let size = 1.05 + 0.12 * shape.size;
+    let root = skull.base(sign * 1.60, 0.4);
+    let flare = 0.85 + 0.22 * shape.flare;
     let (sin, cos) = flare.sin_cos();
     // The ear's plane: up with a tilt, and back and outwards.
     let back = v3(sign * sin, 0.0, -cos);
     let up = v3(0.0, 0.98, -0.18);
     let out = v3(sign * cos, 0.0, sin);
-    let middle = root + back * (0.85 * size) + up * 0.2 + out * 0.12;
+    let middle = root + back * (0.85 * size) + up * 0.2 + out * 0.25;
     let first = mesh.places.len() as u32;
     for [radius, height] in RINGS {
         for segment in 0..SEGMENTS {

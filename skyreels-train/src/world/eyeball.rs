@@ -80,6 +80,18 @@ impl Eyeball {
         }
     }
 
+    /// The ball is rounder than its triangles; `middle` is where it is seen.
+    pub(super) fn round(&self, middle: V3, places: &[V3], normals: &mut [V3]) {
+        let from = self.first as usize;
+        for i in from..from + self.directions.len() {
+            normals[i] = (places[i] - middle).unit();
+        }
+    }
+
+    pub(super) fn middle(&self) -> V3 {
+        self.eye.ball
+    }
+
     /// Middle of the iris and four points around it, in the order of the face mesh: left, up, right, down, of the person.
     pub(super) fn iris(&self, expression: &Expression) -> [V3; 5] {
         let turn = self.turn(expression);

@@ -18,7 +18,7 @@ const LID_RINGS: [f32; 6] = [0.0, 0.09, 0.21, 0.37, 0.56, 0.78];
 /// The jaw's joint: height and depth in the head's frame.
 const HINGE: [f32; 2] = [-0.8, -1.2];
 /// How far a fully opened jaw turns, in radians, and slides forward and down, in centimetres.
-const JAW_TURN: f32 = 0.27;
+const JAW_TURN: f32 = 0.32;
 const JAW_SLIDE: [f32; 2] = [0.5, 0.25];
 /// Sideways and forward reach of the jaw in centimetres.
 const JAW_REACH: [f32; 2] = [0.75, 0.65];
@@ -146,6 +146,11 @@ impl Face {
         &self.skull
     }
 
+    /// Number of its corners.
+    pub(super) fn corners(&self) -> usize {
+        self.rest.len()
+    }
+
     /// Finds out what each muscle moves.
     fn pull(&mut self, mesh: &Mesh) {
         let mut share = vec![1.0; self.rest.len()];
@@ -224,9 +229,10 @@ impl Face {
                 places[self.lid_backs[side] as usize + i] = edge + v3(0.0, away, -0.30);
                 if upper {
                     let outward = across * self.eyes[side].sign;
-                    let reach = self.lash_length * (0.55 + 0.45 * smoothstep(-0.9, 0.8, outward));
-                    let fan = v3(0.75 * across, mix(0.85, -0.7, closed[side]), 0.8) * reach;
-                    places[self.lashes[side] as usize + 2 * i] = edge + v3(0.0, -0.045, 0.03);
+                    let reach = self.lash_length * smoothstep(-1.15, 0.5, outward) * smoothstep(1.25, 0.9, outward);
+                    let fan = v3(0.6 * across, mix(0.62, -0.7, closed[side]), 1.0) * reach;
+                    places[self.lashes[side] as usize + 2 * i] =
+                        edge + v3(0.0, -0.05 * smoothstep(-1.0, -0.7, outward), 0.03);
                     places[self.lashes[side] as usize + 2 * i + 1] = edge + fan;
                 }
             }

@@ -21,6 +21,16 @@ struct Cut<'a> {
 impl Cut<'_> {
     /// Chart height of the end of the hair at an angle, 0 in front.
     fn end(&self, angle: f32) -> f32 {
+        self.smooth_end(angle) + self.fringe(angle)
+    }
+
+    /// Locks of uneven length.
+    fn fringe(&self, angle: f32) -> f32 {
+        let rough = if matches!(self.hair.style, HairStyle::Buzz | HairStyle::Receding) { 0.25 } else { 0.75 };
+        rough * (0.7 * noise(angle * 9.0 + 60.0, 4.5) + 0.5 * noise(angle * 23.0, 9.5) - 0.6)
+    }
+
+    fn smooth_end(&self, angle: f32) -> f32 {
         use HairStyle::{Bob, Bun, Buzz, Curls, Long, Quiff, Receding, Short};
         let front = angle.abs();
         let line = 7.1 + 0.5 * self.hair.line;
@@ -40,7 +50,9 @@ impl Cut<'_> {
                 mix(fringe, -8.6 - 1.2 * self.hair.length, smoothstep(0.80, 1.12, front))
             }
             Long => {
-                let parted = line + corner - 0.3;
+                // Drawn aside from the parting.
+                let aside = (angle - 0.3 * self.hair.parting).abs();
+                let parted = mix(line + 1.1, 5.4, smoothstep(0.0, 0.95, aside));
                 mix(parted, -15.5 - 2.5 * self.hair.length, hanging)
             }
         }

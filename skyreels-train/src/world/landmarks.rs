@@ -4,7 +4,7 @@ use skyreels_landmarks::draw::contours::{FACE_OVAL, LEFT_EYE, LEFT_IRIS, NOSE_TI
 use skyreels_landmarks::{Face as FoundFace, LANDMARKS};
 
 use super::brows::Brows;
-use super::camera::{Camera, standing};
+use super::camera::Camera;
 use super::expression::State;
 use super::face::Face;
 use super::grid::{EYE_POINTS, MOUTH_POINTS};
@@ -164,7 +164,7 @@ impl<'a> Chart<'a> {
 pub(super) fn face(posed: &Posed, size: [u32; 2]) -> FoundFace {
     let camera = Camera::of(size);
     let State { expression, pose } = &posed.state;
-    let (turn, place) = (pose.turn(), pose.shift() + standing());
+    let (turn, place) = (pose.turn(), pose.shift() + posed.person.palette.standing);
     let scale = camera.per_centimetre(-place.z) / size[0] as f32;
     let seen = |point: &V3| {
         let turned = turn.apply(*point);

@@ -6,9 +6,11 @@ use super::skull::Skull;
 use super::vector::{V3, mix, v3};
 
 /// Radius of an eyeball; larger than a real one, so that the corners of the eye still lie on it.
-pub(super) const BALL: f32 = 1.78;
+pub(super) const BALL: f32 = 1.95;
 /// How far an eye turns sideways and up at full gaze, in radians.
-pub(super) const TURN: [f32; 2] = [0.50, 0.36];
+pub(super) const TURN: [f32; 2] = [0.42, 0.30];
+/// How far each eye turns inwards and down to look at the camera, in radians.
+const CAMERA: [f32; 2] = [0.085, 0.06];
 /// How far the lids' edges stand off the ball.
 const LID: f32 = 0.07;
 
@@ -52,10 +54,10 @@ impl Eye {
             sign,
             middle,
             ball: v3(socket.x, socket.y, socket.z - BALL + 0.34),
-            iris: 0.74 + 0.06 * shape.iris,
-            half_width: 1.52 + 0.12 * shape.width,
-            upper: 0.74 + 0.15 * shape.opening,
-            lower: 0.46 + 0.06 * shape.opening,
+            iris: 0.83 + 0.06 * shape.iris,
+            half_width: 1.66 + 0.12 * shape.width,
+            upper: 0.88 + 0.15 * shape.opening,
+            lower: 0.52 + 0.06 * shape.opening,
             tilt: 0.10 + 0.13 * shape.tilt,
         }
     }
@@ -67,7 +69,7 @@ impl Eye {
         let (blink, squint, wide) = (weight(BLINK), weight(SQUINT), weight(WIDE));
         let up = expression.gaze(side)[1];
         let cheek = (0.6 * weight(CHEEK) + 0.35 * weight(SMILE)).min(1.0);
-        let follow = if up > 0.0 { 0.16 * up } else { 0.36 * up };
+        let follow = if up > 0.0 { 0.16 * up } else { 0.46 * up };
         let upper = self.upper * (1.0 + 0.34 * wide - 0.32 * squint + follow);
         let lower = self.lower * (1.0 - 0.55 * squint - 0.5 * cheek + 0.25 * wide - 0.2 * up.max(0.0));
         // Closed lids meet below the axis.
@@ -100,7 +102,7 @@ impl Eye {
     /// How far an eye is turned under an expression: to the person's left and up, in radians.
     pub(super) fn gaze(&self, expression: &Expression) -> [f32; 2] {
         let [left, up] = expression.gaze(usize::from(self.sign > 0.0));
-        [TURN[0] * left, TURN[1] * up]
+        [TURN[0] * left - self.sign * CAMERA[0], TURN[1] * up - CAMERA[1]]
     }
 }
 

@@ -29,7 +29,7 @@ impl Lips {
     pub(super) fn contact(&self, across: f32) -> [f32; 2] {
         let wave = -0.07 * hill(across, 0.0, [0.0, 0.0], [0.25, 1.0])
             + 0.03 * hill(across.abs(), 0.0, [0.45, 0.0], [0.2, 1.0]);
-        let corners = (0.02 + 0.11 * self.shape.corners) * across * across;
+        let corners = (0.10 + 0.10 * self.shape.corners) * across * across;
         [self.half_width * across, self.height + wave + corners]
     }
 
@@ -72,7 +72,7 @@ impl Lips {
         if profile < 0.0 {
             profile * mix(0.6, 1.0, rest)
         } else {
-            profile * full * rest.powf(0.6) - 0.12 * (1.0 - rest)
+            profile * full * rest.powf(0.6) - 0.12 * (1.0 - rest) * (1.0 - ring as f32 / MOUTH_RINGS as f32)
         }
     }
 }

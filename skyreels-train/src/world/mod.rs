@@ -15,6 +15,7 @@ mod expression;
 mod eyeball;
 mod face;
 mod flow;
+mod folds;
 mod grid;
 mod hair;
 mod identity;

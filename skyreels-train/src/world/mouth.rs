@@ -48,7 +48,7 @@ impl Mouth {
             for column in 0..COLUMNS {
                 let u = column as f32 / (COLUMNS - 1) as f32 * 2.0 - 1.0;
                 let deep = (1.0 - 0.8 * u * u).max(0.0) * (1.0 - v * v * 0.6);
-                let place = line + v3(3.0 * u, 1.6 * v, -1.9 - 2.0 * deep);
+                let place = line + v3(3.0 * u, 1.6 * v, -1.5 - 1.1 * deep);
                 self.add(mesh, place, [u, v], 0.10 + 0.25 * (1.0 - deep), 0.5 - 0.5 * v);
             }
         }

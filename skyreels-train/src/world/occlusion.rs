@@ -11,7 +11,7 @@ pub(super) fn openness([x, y]: [f32; 2], skull: &Skull, lips: &Lips) -> f32 {
     let tip = skull.nose_tip();
     let shade = 0.30 * hill(ax, y, [eye_x - 0.9, eye_y + 0.75], [1.3, 0.65])
         + 0.22 * hill(ax, y, [eye_x + 0.6, eye_y + 0.85], [1.4, 0.5])
-        + 0.22 * hill(ax, y, [1.45, eye_y + 0.3], [0.55, 0.8])
+        + 0.14 * hill(ax, y, [1.5, eye_y + 0.3], [0.6, 0.8])
         + 0.08 * hill(ax, y, [eye_x, eye_y - 0.9], [1.2, 0.4])
         + 0.30 * hill(ax, y, [1.75, tip - 0.35], [0.35, 0.75])
         + 0.50 * hill(ax, y, [0.5, tip - 1.15], [0.75, 0.30])

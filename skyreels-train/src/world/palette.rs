@@ -2,6 +2,7 @@
 
 use super::body::neckline;
 use super::brows::Brows;
+use super::camera::standing;
 use super::face::Face;
 use super::identity::{Color, HairStyle, Identity, Skin};
 use super::scene::{Clothes, Scene};
@@ -28,6 +29,8 @@ pub(super) struct Palette {
     /// Strands per radian.
     pub(super) strands: f32,
     pub(super) scene: Scene,
+    /// Where an unmoved head is.
+    pub(super) standing: V3,
     /// Direction to the key light.
     pub(super) key: V3,
     pub(super) rim: V3,
@@ -63,6 +66,7 @@ impl Palette {
             scalp: if hair.style == HairStyle::Receding { 20.0 } else { 7.2 + 0.5 * hair.line },
             strands: if hair.style == HairStyle::Curls { 14.0 } else { 30.0 },
             scene: *scene,
+            standing: standing(scene.height),
             key,
             rim: v3(-0.8 * key.x.signum(), 0.45, -0.55).unit(),
         }

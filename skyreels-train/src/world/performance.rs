@@ -101,7 +101,7 @@ impl Performance {
         Self {
             seed: temper.between(0.0, 1000.0),
             lively: temper.between(0.55, 1.0),
-            talkative: temper.between(0.45, 0.95),
+            talkative: temper.between(0.65, 1.0),
             frames,
             rate,
             blinks: blinks(&mut stream(1), length),
@@ -277,7 +277,7 @@ fn syllables(random: &mut Random, length: f32) -> Vec<(f32, usize, f32)> {
     while start < length + 2.0 * SYLLABLE {
         let consonant = syllables.len() % 2 == 0;
         let viseme = if consonant { random.pick(&[5, 6, 7, 7, 8, 8]) } else { random.pick(&[0, 0, 1, 2, 3, 4]) };
-        syllables.push((start, viseme, random.between(0.7, 1.15)));
+        syllables.push((start, viseme, random.between(0.9, 1.45)));
         start += SYLLABLE * random.between(0.35, 0.75);
     }
     syllables

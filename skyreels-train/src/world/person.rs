@@ -4,11 +4,11 @@ use skyreels_core::Frame;
 use skyreels_landmarks::Face as FoundFace;
 
 use super::body::Body;
-use super::camera::standing;
 use super::expression::State;
 use super::eyeball::Eyeball;
 use super::face::Face;
 use super::flow::Flow;
+use super::folds::Folds;
 use super::identity::Identity;
 use super::labels::Labels;
 use super::landmarks::Attachments;
@@ -29,6 +29,7 @@ pub struct Person {
     pub(super) mesh: Mesh,
     pub(super) palette: Palette,
     face: Face,
+    folds: Folds,
     eyeballs: [Eyeball; 2],
     mouth: Mouth,
     body: Body,
@@ -65,6 +66,7 @@ impl Person {
     pub fn new(identity: &Identity, scene: &Scene) -> Self {
         let mut mesh = Mesh::default();
         let face = Face::build(identity, &mut mesh);
+        let folds = Folds::new(&face, &mesh);
         let eyeballs = face.eyes.map(|eye| Eyeball::build(&eye, &mut mesh));
         let mouth = Mouth::build(&face, &mut mesh);
         ears::build(identity, face.skull(), &mut mesh);
@@ -72,7 +74,7 @@ impl Person {
         let body = Body::build(identity, &scene.clothes, &mut mesh);
         let palette = Palette::new(identity, scene, &face);
         let attachments = Attachments::new(&face, &mesh, &palette.brows);
-        Self { mesh, palette, face, eyeballs, mouth, body, attachments }
+        Self { mesh, palette, face, folds, eyeballs, mouth, body, attachments }
     }
 
     /// The person and scene of a seed.
@@ -86,6 +88,7 @@ impl Person {
         let mut open: Vec<f32> = self.mesh.corners.iter().map(|corner| corner.open).collect();
         let expression = &state.expression;
         self.face.deform(expression, &mut places);
+        self.folds.press(expression, &mut open);
         for (eyeball, edge) in self.eyeballs.iter().zip(self.face.lid_edges) {
             eyeball.deform(expression, edge, &mut places, &mut open);
         }
@@ -93,13 +96,16 @@ impl Person {
         let irises = [0, 1].map(|side| self.eyeballs[side].iris(expression));
         let landmarks = self.attachments.landmarks(&places, &irises);
         let (turn, shift) = (state.pose.turn(), state.pose.shift());
-        let head = |place: V3| turn.apply(place) + shift + standing();
+        let head = |place: V3| turn.apply(place) + shift + self.palette.standing;
         let chest_turn = Rotation::turned(state.pose.rotation.map(|angle| angle * CHEST_TURN));
-        let chest = |place: V3| chest_turn.apply(place) + shift * CHEST_SHIFT + standing();
+        let chest = |place: V3| chest_turn.apply(place) + shift * CHEST_SHIFT + self.palette.standing;
         let (head_places, _) = places.split_at_mut(self.body.first());
         head_places.iter_mut().for_each(|place| *place = head(*place));
-        self.body.deform(head, chest, &mut places);
-        let normals = normals(&places, &self.mesh.triangles);
+        self.body.deform(&head, chest, &mut places);
+        let mut normals = normals(&places, &self.mesh.triangles);
+        for eyeball in &self.eyeballs {
+            eyeball.round(head(eyeball.middle()), &places, &mut normals);
+        }
         Posed { person: self, state: *state, places, normals, open, landmarks }
     }
 

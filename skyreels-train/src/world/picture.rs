@@ -9,13 +9,12 @@ use super::person::Posed;
 use super::raster::{NOTHING, Seen, look};
 use super::shade::{Point, shade};
 use super::shadow::Shadow;
-use super::vector::V3;
+use super::vector::{V3, v3};
 
 /// Small pictures are sampled more often: a brow is a pixel wide there.
 const SMALL: u32 = 200;
 const SAMPLES: [u32; 2] = [3, 2];
-/// In pictures at least this high, one look at a pixel that shows a single triangle is enough.
-const LARGE: u32 = 320;
+const MOST: usize = 3;
 /// Rows that a thread draws at once.
 const BAND: usize = 8;
 /// Steps of the table from linear light to sRGB.
@@ -28,7 +27,7 @@ pub(super) fn draw(posed: &Posed, size: [u32; 2]) -> Frame {
     let shadow = Shadow::cast(posed);
     let backdrop = Backdrop::new(&posed.person.palette.scene.background, size);
     let table = encoding();
-    let painter = Painter { posed, seen, shadow, backdrop, samples: samples as usize, once: size[1] >= LARGE };
+    let painter = Painter { posed, seen, shadow, backdrop, samples: samples as usize };
     let (width, height) = (size[0] as usize, size[1] as usize);
     let mut bytes = vec![0u8; 3 * width * height];
     bytes.par_chunks_mut(3 * width * BAND).enumerate().for_each(|(band, rows)| {
@@ -50,37 +49,53 @@ fn encoding() -> Vec<u8> {
     (0..STEPS).map(byte).collect()
 }
 
+/// Samples of one triangle in a pixel: how many, and the sum of their columns and rows.
+#[derive(Clone, Copy)]
+struct Found {
+    triangle: u32,
+    count: usize,
+    x: usize,
+    y: usize,
+}
+
+/// Bright light loses contrast instead of being cut off.
+fn toned(color: V3) -> V3 {
+    let one = |v: f32| if v < 0.6 { v } else { 1.0 - 0.4 * 0.4 / (v - 0.2) };
+    v3(one(color.x), one(color.y), one(color.z))
+}
+
 struct Painter<'a> {
     posed: &'a Posed<'a>,
     seen: Seen,
     shadow: Shadow,
     backdrop: Backdrop,
     samples: usize,
-    once: bool,
 }
 
 impl Painter<'_> {
+    /// Each triangle seen in a pixel is shaded once, in the middle of its samples.
     fn pixel(&self, column: usize, row: usize) -> V3 {
         let (n, width) = (self.samples, self.seen.size[0]);
         let (left, top) = (column * n, row * n);
-        let first = self.seen.triangles[top * width + left];
-        let ids = (0..n).flat_map(|dy| &self.seen.triangles[(top + dy) * width + left..][..n]);
-        if (self.once || first == NOTHING) && ids.clone().all(|id| *id == first) {
-            let middle = n as f32 / 2.0;
-            return self.toned(self.sample(first, left as f32 + middle, top as f32 + middle, column, row));
+        let mut found = [Found { triangle: NOTHING, count: 0, x: 0, y: 0 }; MOST * MOST];
+        let mut kinds = 0;
+        for dy in 0..n {
+            let line = &self.seen.triangles[(top + dy) * width + left..][..n];
+            for (dx, triangle) in line.iter().enumerate() {
+                let known = found[..kinds].iter().position(|found| found.triangle == *triangle);
+                let kind = known.unwrap_or(kinds);
+                kinds = kinds.max(kind + 1);
+                let Found { count, x, y, .. } = found[kind];
+                found[kind] = Found { triangle: *triangle, count: count + 1, x: x + dx, y: y + dy };
+            }
         }
         let mut sum = V3::ZERO;
-        for (k, id) in ids.enumerate() {
-            let (x, y) = ((left + k % n) as f32 + 0.5, (top + k / n) as f32 + 0.5);
-            sum += self.toned(self.sample(*id, x, y, column, row));
+        for Found { triangle, count, x, y } in found[..kinds].iter().copied() {
+            let middle = |start: usize, offsets: usize| start as f32 + 0.5 + offsets as f32 / count as f32;
+            let color = self.sample(triangle, middle(left, x), middle(top, y), column, row);
+            sum += toned(color) * count as f32;
         }
         sum * (1.0 / (n * n) as f32)
-    }
-
-    /// Bright light loses contrast instead of being cut off.
-    fn toned(&self, color: V3) -> V3 {
-        let one = |v: f32| if v < 0.6 { v } else { 1.0 - 0.4 * 0.4 / (v - 0.2) };
-        super::vector::v3(one(color.x), one(color.y), one(color.z))
     }
 
     fn sample(&self, triangle: u32, x: f32, y: f32, column: usize, row: usize) -> V3 {

@@ -12,7 +12,12 @@ pub struct Scene {
     pub light: Light,
     /// What is behind.
     pub background: Background,
+    /// Centimetres that the picture is high where the head is; a head is about 24 high. Less than 24 counts as 24.
+    pub height: f32,
 }
+
+/// Head and shoulders.
+const HEIGHT: f32 = 36.5;
 
 /// What a person wears.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -104,9 +109,9 @@ impl Scene {
             stripes: if r.chance(0.25) { r.between(0.4, 1.0) } else { 0.0 },
         };
         let (side, warm) = (if r.chance(0.5) { -1.0 } else { 1.0 }, r.bell());
-        let strength = r.between(0.85, 1.1);
+        let strength = r.between(0.72, 0.98);
         let tint = |v: f32, warm: f32| [v * (1.0 + 0.10 * warm), v, v * (1.0 - 0.14 * warm)];
-        let ambient = r.between(0.30, 0.46);
+        let ambient = r.between(0.30, 0.42);
         let light = Light {
             direction: [side * r.between(0.25, 0.9), r.between(0.35, 0.85), 1.0],
             key: tint(strength, warm),
@@ -123,6 +128,6 @@ impl Scene {
             spots: if r.chance(0.4) { r.between(0.3, 1.0) } else { 0.0 },
             seed,
         };
-        Self { clothes, light, background }
+        Self { clothes, light, background, height: HEIGHT }
     }
 }

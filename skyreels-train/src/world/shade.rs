@@ -100,6 +100,8 @@ fn skin(palette: &Palette, point: &Point) -> Material {
         * (0.75 * hill(ax, y, [4.4, tip + 0.3], [1.9, 1.3]) + 0.5 * hill(ax, y, [0.0, tip], [1.1, 0.7]))
         + 0.10;
     let mut color = palette.skin.mix(palette.skin.scale(v3(1.02, 0.68, 0.62)), red.min(0.9));
+    let mottled = noise(x * 1.7 + 11.0, y * 1.7) + 0.6 * noise(x * 5.1, y * 5.1 + 5.0);
+    color = color.scale(V3::splat(1.0) + v3(0.05, 0.09, 0.10) * (mottled - 0.8));
     // Thin skin around the eyes is a little darker.
     color = color * (1.0 - 0.10 * hill(ax, y, [3.15, 2.4], [1.9, 1.0]));
     if look.freckles > 0.0 {
@@ -201,7 +203,7 @@ fn eye(palette: &Palette, point: &Point, normal: V3, view: V3) -> V3 {
     // The cornea mirrors the key light, nearly where it looks into the camera, so that a spark is always there.
     let half = (palette.key + view * 1.6).unit();
     let glint = squared(normal.dot(half).max(0.0), 8) * smoothstep(1.5, 0.9, radius);
-    let wet = 0.12 * squared(normal.dot(half).max(0.0), 5);
+    let wet = 0.05 * squared(normal.dot(half).max(0.0), 5);
     out += V3::from(light.key) * ((1.5 * smoothstep(0.25, 0.75, glint) + wet) * smoothstep(0.35, 0.7, point.open));
     out
 }

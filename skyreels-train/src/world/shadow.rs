@@ -27,7 +27,7 @@ impl Shadow {
         let to_light = posed.person.palette.key;
         let right = v3(0.0, 1.0, 0.0).cross(to_light).unit();
         let up = to_light.cross(right);
-        let middle = super::camera::standing() + posed.state.pose.shift() + v3(0.0, -2.0, 0.0);
+        let middle = posed.person.palette.standing + posed.state.pose.shift() + v3(0.0, -2.0, 0.0);
         let mut shadow = Self { right, up, to_light, middle, nearest: vec![f32::MIN; SIDE * SIDE] };
         let seen: Vec<V3> = posed.places.iter().map(|place| shadow.view(*place)).collect();
         let mesh = &posed.person.mesh;

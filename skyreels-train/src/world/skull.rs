@@ -26,7 +26,7 @@ const DEPTH: f32 = 0.86;
 const HEIGHTS: [f32; 16] =
     [-10.0, -9.75, -9.2, -8.2, -7.0, -5.5, -3.5, -1.5, 0.5, 2.5, 4.5, 6.5, 8.5, 10.2, 11.2, 11.7];
 /// Half width of the cross-section.
-const WIDTHS: [f32; 16] = [0.5, 1.9, 3.0, 4.25, 5.35, 6.25, 6.95, 7.4, 7.65, 7.7, 7.65, 7.3, 6.3, 4.5, 2.5, 0.4];
+const WIDTHS: [f32; 16] = [0.5, 1.9, 2.9, 3.95, 4.95, 5.9, 6.75, 7.35, 7.65, 7.7, 7.65, 7.3, 6.3, 4.5, 2.5, 0.4];
 /// Front of the cross-section.
 const FRONTS: [f32; 16] = [3.2, 4.4, 5.05, 5.35, 5.35, 5.6, 5.75, 5.65, 5.6, 5.75, 6.0, 5.7, 4.6, 2.8, 0.9, -0.8];
 /// Where the cross-section is widest.
@@ -107,11 +107,11 @@ impl Skull {
                 [-1.85 + low, 1.62 * tip],
                 [-1.5 + low, 2.02 * tip],
                 [-1.1 + low, 2.1 * tip],
-                [-0.5 + 0.5 * low, 1.85 * (tip + bridge) / 2.0],
-                [0.4, 1.42 * bridge],
-                [1.4, 0.95 * bridge],
-                [2.4, 0.62 * bridge],
-                [3.4, 0.40],
+                [-0.5 + 0.5 * low, 1.80 * (tip + bridge) / 2.0],
+                [0.4, 1.30 * bridge],
+                [1.4, 0.84 * bridge],
+                [2.4, 0.52 * bridge],
+                [3.4, 0.30],
                 [4.4, 0.0],
             ],
             identity: identity.clone(),
@@ -142,6 +142,7 @@ impl Skull {
         let flat = if cos > 0.0 { cos.powf(0.86) } else { cos };
         let stretch = 1.0 + 0.035 * head.length;
         let mut height = y * stretch;
+        height += 0.55 * smoothstep(-5.5, -9.5, y);
         height -= 0.45 * head.chin_length * smoothstep(-5.5, -9.0, y);
         height += 0.45 * head.forehead * smoothstep(4.0, 9.0, y);
         v3(place.of(&WIDTHS) * wide * sin, height, DEPTH * (middle + reach * flat))
@@ -165,7 +166,7 @@ impl Skull {
         let mut z = (0.42 + 0.22 * head.ridge) * hill(ax, y, [2.9, eye_y + 1.95], [2.2, 0.8])
             + 0.25 * hill(ax, y, [0.0, eye_y + 2.2], [1.6, 0.9])
             - (0.85 + 0.2 * eyes.depth) * hill(ax, y, [eye_x, eye_y], [1.9, 1.35])
-            - 0.35 * hill(ax, y, [1.5, eye_y + 0.35], [0.6, 0.9]);
+            - 0.22 * hill(ax, y, [1.55, eye_y + 0.35], [0.7, 0.9]);
         z -= 0.3 * hill(ax, y, [6.4, 4.6], [1.2, 2.2]);
         let cheek = hill(ax, y, [4.3, -0.5], [2.0, 1.7]);
         z += (0.5 + 0.22 * head.cheekbones) * cheek;
@@ -200,7 +201,7 @@ impl Skull {
             b + 0.5 * share * (c - a + share * (2.0 * a - 5.0 * b + 4.0 * c - d + share * (3.0 * (b - c) + d - a)));
         let nose = &self.identity.nose;
         let low = smoothstep(1.2, -1.2, y);
-        let width = mix(0.72 + 0.1 * nose.thickness, 0.92 + 0.12 * nose.width, low);
+        let width = mix(1.02 + 0.12 * nose.thickness, 1.02 + 0.12 * nose.width, low);
         let across = (-(ax / width) * (ax / width)).exp();
         let tip = hill(ax, y, [0.0, self.nose_tip() - 0.45], [0.85, 0.6]);
         (ridge * across, tip)
