@@ -108,7 +108,8 @@ impl Expression {
 
 /// A weight in 0..1; what is no number is 0.
 fn held(weight: f32) -> f32 {
-    if weight.is_nan() { 0.0 } else { weight.clamp(0.0, 1.0) }
+    // Adding zero turns -0 into 0: equal weights have equal bytes.
+    if weight.is_nan() { 0.0 } else { weight.clamp(0.0, 1.0) + 0.0 }
 }
 
 /// Where the head is and how it is turned.

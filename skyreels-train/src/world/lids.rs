@@ -40,8 +40,12 @@ pub(super) struct Eye {
 /// Heights of the lids' edges in the middle of an eye, from its axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Opening {
+    /// With open lids.
     upper: f32,
     lower: f32,
+    /// Where the lids meet, and how far they are on their way, 0..1.
+    closed: f32,
+    blink: f32,
 }
 
 impl Eye {
@@ -74,7 +78,7 @@ impl Eye {
         let lower = self.lower * (1.0 - 0.55 * squint - 0.5 * cheek + 0.25 * wide - 0.2 * up.max(0.0));
         // Closed lids meet below the axis.
         let closed = -0.62 * lower;
-        Opening { upper: mix(upper, closed, blink), lower: mix(-lower, closed, blink) }
+        Opening { upper, lower: -lower, closed, blink }
     }
 
     /// Chart place of a lid's edge; `across` from the right corner (-1) to the left one (1).
@@ -82,12 +86,11 @@ impl Eye {
         // Inwards negative, so that both eyes are mirror images.
         let outward = across * self.sign;
         let lens = (1.0 - across * across).max(0.0).sqrt();
-        let height = if upper {
-            // Highest somewhat inwards of the middle.
-            opening.upper * lens * (1.0 - 0.16 * outward) * mix(1.0, lens, 0.15)
-        } else {
-            opening.lower * lens * (1.0 + 0.14 * outward) * mix(1.0, lens, 0.3)
-        };
+        // The upper lid is highest somewhat inwards of the middle, the lower one lowest outwards.
+        let above = lens * (1.0 - 0.16 * outward) * mix(1.0, lens, 0.15);
+        let below = lens * (1.0 + 0.14 * outward) * mix(1.0, lens, 0.3);
+        let open = if upper { opening.upper * above } else { opening.lower * below };
+        let height = mix(open, opening.closed * below, opening.blink);
         let corner = self.tilt * outward;
         [self.middle[0] + self.half_width * across, self.middle[1] + corner + height]
     }
@@ -109,6 +112,7 @@ impl Eye {
 impl Opening {
     /// 1 when the lids touch, 0 when they are well apart.
     pub(super) fn closeness(&self) -> f32 {
-        1.0 - ((self.upper - self.lower) / 0.8).clamp(0.0, 1.0)
+        let gap = (self.upper - self.lower) * (1.0 - self.blink);
+        1.0 - (gap / 0.8).clamp(0.0, 1.0)
     }
 }

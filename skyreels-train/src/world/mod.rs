@@ -37,8 +37,6 @@ mod scene;
 mod shade;
 mod shadow;
 mod skull;
-#[cfg(test)]
-mod tests;
 mod vector;
 
 pub use expression::{Expression, Pose, State};

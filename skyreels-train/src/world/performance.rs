@@ -107,8 +107,8 @@ impl Performance {
             blinks: blinks(&mut stream(1), length),
             smiles: events(&mut stream(2), length, [0.8, 3.2], [0.35, 1.0]),
             brows: {
-                let random = &mut stream(3);
-                let events = events(random, length, [0.6, 2.6], [0.4, 1.0]);
+                let events = events(&mut stream(3), length, [0.6, 2.6], [0.4, 1.0]);
+                let mut random = stream(6);
                 events.into_iter().map(|event| (event, random.pick(&[0, 0, 1, 2, 2, 3]))).collect()
             },
             looks: looks(&mut stream(4), length),
