@@ -77,13 +77,11 @@ impl Body {
                 place.z +=
                     0.35 * cos.max(0.0) * hill(place.x.abs() - 0.32 * (y + 14.0).abs(), y, [0.4, -10.5], [0.7, 3.5]);
                 let above = y - neckline(clothes.collar, angle);
-                if above < 0.0 {
-                    // Cloth lies on the skin, thickest at its hem.
-                    let thick = 0.22 + 0.2 * (above / 0.9).exp();
-                    place = place + v3(sin, 0.25, cos) * thick;
-                }
+                // Cloth lies on the skin, thickest at its hem.
+                let cloth = smoothstep(0.5, -0.4, above) * (0.22 + 0.2 * (above.min(0.0) / 0.9).exp());
+                place += v3(sin, 0.25, cos) * cloth;
                 let chin = smoothstep(-12.6, -8.5, y) * smoothstep(-0.4, 0.9, cos);
-                let hem = if (0.0..0.9).contains(&above) { 0.25 * (1.0 - above / 0.9) } else { 0.0 };
+                let hem = 0.25 * smoothstep(0.0, 0.2, above) * smoothstep(1.4, 0.4, above);
                 let open = 1.0 - 0.62 * chin - hem - 0.25 * smoothstep(-13.0, -9.0, y);
                 mesh.corner(place, Corner { chart: [angle, y], lip: 0.0, open: open.clamp(0.15, 1.0) });
                 follow.push(share);

@@ -2,7 +2,7 @@
 
 use std::f32::consts::TAU;
 
-use super::identity::Identity;
+use super::identity::{HairStyle, Identity};
 use super::mesh::{Corner, Mesh, Part};
 use super::skull::Skull;
 use super::vector::{V3, hill, smoothstep, v3};
@@ -22,6 +22,10 @@ const RINGS: [[f32; 2]; 9] = [
 ];
 
 pub(super) fn build(identity: &Identity, skull: &Skull, mesh: &mut Mesh) {
+    // Ears under hair would only poke through it.
+    if matches!(identity.hair.style, HairStyle::Bob | HairStyle::Long | HairStyle::Curls) {
+        return;
+    }
     for sign in [-1.0, 1.0] {
         ear(identity, skull, sign, mesh);
     }

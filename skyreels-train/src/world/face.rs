@@ -360,7 +360,7 @@ impl Builder<'_> {
                 let (across, upper) = around(i, MOUTH_POINTS);
                 let chart = lips.ring(across, upper, ring, [grid.columns[*column], grid.rows[*row]]);
                 // On the lips the jaw opens a lens, on the skin it follows the face.
-                let lens = (1.0 - across * across).max(0.0).sqrt().powf(0.8);
+                let lens = (1.0 - across * across).max(0.0).powf(if upper { 0.40 } else { 0.32 });
                 let lip = if upper { 0.5 - 0.5 * lens } else { 0.5 + 0.5 * lens };
                 let far = self.face.jaw_share(chart);
                 let out = smoothstep(0.5, 1.0, ring as f32 / MOUTH_RINGS as f32);

@@ -140,7 +140,7 @@ fn strand(cut: &Cut, skull: &Skull, angle: f32, y: f32, left: f32, hanging: bool
         let swing = wave * 0.45 * smoothstep(0.5, 5.0, fall) * (0.75 * fall + 2.0 * angle).sin();
         // Over the shoulders it spreads, towards the face it closes in.
         let spread = 0.055 * fall - 0.28 * hill(fall, 0.0, [8.5, 0.0], [3.0, 1.0]);
-        place = place + v3(sin, 0.0, cos) * (spread + swing);
+        place += v3(sin, 0.0, cos) * (spread + swing);
         place.z += 0.10 * fall * smoothstep(0.4, -0.5, cos) + 0.18 * fall * smoothstep(-0.2, 0.5, cos);
         open *= mix(1.0, 0.8, smoothstep(0.0, 12.0, fall));
     }

@@ -43,7 +43,7 @@ impl Lips {
             let peaks = 0.12 * hill(across.abs(), 0.0, [0.25, 0.0], [0.16, 1.0]);
             full * (rest.powf(0.85) * (1.0 - bow + peaks))
         } else {
-            -(0.78 + 0.2 * self.shape.lower) * rest.powf(0.72)
+            -(0.78 + 0.2 * self.shape.lower) * rest.powf(0.62)
         };
         // The border runs around the corner.
         [x * 1.035, y + height]

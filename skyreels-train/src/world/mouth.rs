@@ -16,7 +16,7 @@ pub(super) struct Mouth {
 }
 
 /// Half width of the row of teeth and how far it curves back.
-const TEETH: [f32; 2] = [1.95, 1.7];
+const TEETH: [f32; 2] = [2.35, 2.0];
 const TEETH_COLUMNS: u32 = 25;
 
 impl Mouth {
@@ -27,7 +27,7 @@ impl Mouth {
         let mut mouth = Self { first, rest: Vec::new(), jaw: Vec::new() };
         mouth.room(line, mesh);
         mouth.teeth(line + v3(0.0, 0.0, -0.62), [-0.16, 0.85], 1.0, 0.0, mesh);
-        mouth.teeth(line + v3(0.0, 0.0, -0.80), [-0.95, -0.28], 0.9, 1.0, mesh);
+        mouth.teeth(line + v3(0.0, 0.0, -0.80), [-0.95, -0.28], 0.74, 1.0, mesh);
         mouth.tongue(line, mesh);
         mouth.rest = mesh.places[first as usize..].to_vec();
         mouth

@@ -101,7 +101,7 @@ impl Person {
         let chest = |place: V3| chest_turn.apply(place) + shift * CHEST_SHIFT + self.palette.standing;
         let (head_places, _) = places.split_at_mut(self.body.first());
         head_places.iter_mut().for_each(|place| *place = head(*place));
-        self.body.deform(&head, chest, &mut places);
+        self.body.deform(head, chest, &mut places);
         let mut normals = normals(&places, &self.mesh.triangles);
         for eyeball in &self.eyeballs {
             eyeball.round(head(eyeball.middle()), &places, &mut normals);

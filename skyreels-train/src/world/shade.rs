@@ -109,7 +109,7 @@ fn skin(palette: &Palette, point: &Point) -> Material {
         let spots = smoothstep(0.72, 0.86, noise(x * 3.6 + 40.0, y * 3.6));
         color = color.mix(color.scale(v3(0.70, 0.52, 0.42)), 0.75 * look.freckles * area * spots);
     }
-    let scalp = smoothstep(palette.scalp - 0.3, palette.scalp + 0.5, y - 1.6 * smoothstep(3.5, 8.0, ax) * -1.0);
+    let scalp = smoothstep(palette.scalp - 0.3, palette.scalp + 0.5, y + 1.6 * smoothstep(3.5, 8.0, ax));
     color = color.mix(palette.hair, 0.85 * scalp);
     let mut material = bare(palette, color);
     if look.beard > 0.0 {
