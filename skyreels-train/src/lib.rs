@@ -3,5 +3,6 @@
 mod error;
 pub mod golden;
 pub mod loss;
+pub mod world;
 
 pub use error::{Error, Result};
