@@ -63,17 +63,17 @@ fn smirk_equals_the_original() {
 
 #[test]
 fn the_crop_that_smirk_looks_at_equals_the_original() {
-    equals_the_original("smirk_crop");
+    equals_the_original_on_both_backends("smirk_crop");
 }
 
 #[test]
 fn flame_equals_the_original() {
-    equals_the_original("flame");
+    equals_the_original_on_both_backends("flame");
 }
 
 #[test]
 fn rotations_projection_and_normals_equal_the_original() {
-    equals_the_original("pose_math");
+    equals_the_original_on_both_backends("pose_math");
 }
 
 #[test]
@@ -83,17 +83,17 @@ fn retinaface_equals_the_original() {
 
 #[test]
 fn what_scrfd_says_becomes_the_faces_of_the_original() {
-    equals_the_original("scrfd_decode");
+    equals_the_original_on_both_backends("scrfd_decode");
 }
 
 #[test]
 fn aligned_faces_equal_the_original() {
-    equals_the_original("face_align");
+    equals_the_original_on_both_backends("face_align");
 }
 
 #[test]
 fn weighted_suppression_equals_the_original() {
-    equals_the_original("weighted_nms");
+    equals_the_original_on_both_backends("weighted_nms");
 }
 
 #[test]

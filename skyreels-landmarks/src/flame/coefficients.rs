@@ -76,7 +76,7 @@ impl FaceCoefficients {
             eye_pose: std::array::from_fn(|i| mix(a.eye_pose[i], b.eye_pose[i])),
             eyes: match (&a.eyes, &b.eyes) {
                 (Some(a), Some(b)) => Some(std::array::from_fn(|i| eye(&a[i], &b[i]))),
-                (one, other) => if share < 0.5 { one } else { other }.clone(),
+                (one, other) => *if share < 0.5 { one } else { other },
             },
         }
     }

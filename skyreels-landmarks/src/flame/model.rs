@@ -71,10 +71,10 @@ impl FlameModel {
 
     /// Makes the model of opened tables.
     ///
-    /// Required are `v_template` [V, 3], `shapedirs` [V, 3, shape + expression], `posedirs` [36, 3 V], `J_regressor` [5, V],
-    /// `lbs_weights` [V, 5], `parents` [5], `faces_tensor` [F, 3], `l_eyelid` and `r_eyelid` [1, V, 3],
-    /// `mp_lmk_faces_idx` [105] and `mp_lmk_bary_coords` [105, 3]. Optional are the 68 points (`lmk_*`, `full_lmk_*`,
-    /// `dynamic_lmk_*`) and `bs2eye` [52, 6].
+    /// Required are `v_template [V, 3]`, `shapedirs [V, 3, shape + expression]`, `posedirs [36, 3 V]`,
+    /// `J_regressor [5, V]`, `lbs_weights [V, 5]`, `parents [5]`, `faces_tensor [F, 3]`, `l_eyelid` and `r_eyelid`
+    /// `[1, V, 3]`, `mp_lmk_faces_idx [105]` and `mp_lmk_bary_coords [105, 3]`. Optional are the 68 points (`lmk_*`,
+    /// `full_lmk_*`, `dynamic_lmk_*`) and `bs2eye [52, 6]`.
     ///
     /// # Errors
     /// [`Error::Core`] names every missing, misshapen and unknown table and every index that is out of range.
@@ -225,8 +225,8 @@ pub(crate) fn by_blendshapes(scores: &[f64; BLENDSHAPES], table: &[f64]) -> Vec<
 /// A chain in which every joint comes after the one it hangs on; the first entry says nothing (-1 in the file).
 fn checked_parents(parents: &[i64]) -> Option<[usize; JOINTS]> {
     let mut checked = [0; JOINTS];
-    for joint in 1..JOINTS {
-        checked[joint] = usize::try_from(*parents.get(joint)?).ok().filter(|parent| *parent < joint)?;
+    for (joint, checked) in checked.iter_mut().enumerate().skip(1) {
+        *checked = usize::try_from(*parents.get(joint)?).ok().filter(|parent| *parent < joint)?;
     }
     Some(checked)
 }
