@@ -106,13 +106,7 @@ impl Block {
         }
     }
 
-    fn inverted_residual(
-        [from, to]: [usize; 2],
-        stride: usize,
-        expansion: f64,
-        epsilon: f64,
-        device: &Device,
-    ) -> Self {
+    fn inverted_residual([from, to]: [usize; 2], stride: usize, expansion: f64, epsilon: f64, device: &Device) -> Self {
         let wide = rounded_width(from as f64 * expansion);
         Self {
             conv: None,
