@@ -58,19 +58,27 @@ impl OutputFile {
         self.writer.get_ref().path()
     }
 
+    /// Puts everything written so far on the disk, so that little but the name is missing.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the disk is full.
+    pub fn sync(&mut self) -> Result<()> {
+        self.writer.flush().map_err(Error::io("write", &self.target))?;
+        // By name: what was written by name may be another file than the one that was opened.
+        let written = fs::OpenOptions::new().write(true).open(self.temporary_path());
+        written.and_then(|file| file.sync_all()).map_err(Error::io("write", &self.target))
+    }
+
     /// Syncs the content and gives the file its final name.
     ///
     /// # Errors
     /// [`Error::Io`] when the disk is full or the target cannot be replaced; the target is untouched.
-    pub fn commit(self) -> Result<()> {
+    pub fn commit(mut self) -> Result<()> {
+        self.sync()?;
         let Self { target, permissions, writer } = self;
-        let file = writer.into_inner().map_err(|e| Error::io("write", &target)(e.into_error()))?;
-        // By name: what was written by name may be another file than the one that was opened.
-        let written = fs::OpenOptions::new().write(true).open(file.path()).map_err(Error::io("write", &target))?;
+        let (file, _) = writer.into_parts();
         // Not every file system has permissions.
-        let _ = written.set_permissions(permissions);
-        written.sync_all().map_err(Error::io("write", &target))?;
-        drop(written);
+        let _ = fs::set_permissions(file.path(), permissions);
         file.persist(&target).map_err(|e| Error::io("rename to", &target)(e.error))?;
         sync_directory(directory_of(&target));
         Ok(())

@@ -113,13 +113,14 @@ fn split(tensors: BTreeMap<String, Stored>, shard_bytes: usize) -> Vec<Vec<(Stri
 
 /// Writes a file that has yet to take its name.
 fn write_shard(tensors: &[(String, Stored)], path: &Path) -> Result<OutputFile> {
-    let file = OutputFile::create(path)?;
+    let mut file = OutputFile::create(path)?;
     let metadata = Some([("format".to_string(), "pt".to_string())].into());
     let views = tensors.iter().map(|(key, tensor)| (key, tensor));
     safetensors::serialize_to_file(views, metadata, file.temporary_path()).map_err(|error| match error {
         safetensors::SafeTensorError::IoError(source) => Error::io("write", path)(source),
         other => Error::malformed(path, "safetensors file", other.to_string()),
     })?;
+    file.sync()?;
     Ok(file)
 }
 
