@@ -179,7 +179,7 @@ fn torch(name: &str) -> Result<Device> {
 fn torch_cuda(name: &str, index: usize) -> Result<Device> {
     match Device::enumerate(burn::tensor::DeviceType::LibTorch).iter().count() {
         // LibTorch lists its CPU first, its cards after it.
-        count if index + 1 >= count => Err(device_error(
+        count if index >= count.saturating_sub(1) => Err(device_error(
             name,
             "LibTorch sees no such card",
             "install a CUDA build of LibTorch and the NVIDIA driver, or use `tch`",

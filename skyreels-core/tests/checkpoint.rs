@@ -10,7 +10,7 @@ use burn::tensor::{DType, Tensor};
 use proptest::prelude::*;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use skyreels_core::checkpoint::{Published, Weights, fill, save};
+use skyreels_core::checkpoint::{Published, Weights, fill, read_config, save};
 use skyreels_core::nn::{LayerNorm, linear};
 use skyreels_core::{Device, Error, Limits, Precision, Progress, open_device};
 
@@ -88,6 +88,120 @@ fn saved_and_loaded_is_the_same_whole_or_in_shards() {
         let weights = Weights::open(directory.path(), &Limits::default()).unwrap();
         assert_eq!(weights.raw("blocks.1.to_out.0.weight").unwrap().0, [2, 3]);
     }
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// The first weight of a checkpoint.
+fn first(directory: &Path) -> f32 {
+    let weight = load(directory).unwrap().blocks[0].norm.weight.val();
+    weight.into_data().try_to_vec::<f32>().unwrap()[0]
+}
+
+#[test]
+fn a_saved_checkpoint_replaces_what_was_saved_before_whole_or_in_shards() {
+    let constant = |value: f32| fill(model(), Precision::F32, |_, shape| vec![value; shape.iter().product()]);
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    fs::write(directory.join("config.json"), "{}").unwrap();
+    fs::write(directory.join("model-of-mine.safetensors"), "mine").unwrap();
+    let mut value = 0.0;
+    // Each size after each other one: whole, many shards, fewer shards.
+    for shard_bytes in [usize::MAX, 20, 40, 20, usize::MAX, 40, usize::MAX, usize::MAX] {
+        value += 1.0;
+        save(&constant(value), directory, "model", shard_bytes).unwrap();
+        assert_eq!(first(directory), value, "after {shard_bytes} bytes a shard");
+        let names = names(directory);
+        let shards = names.iter().filter(|name| name.contains("-of-0")).count();
+        assert_eq!(names.contains(&"model.safetensors".into()), shard_bytes == usize::MAX, "{names:?}");
+        assert_eq!(names.contains(&"model.safetensors.index.json".into()), shards > 0, "{names:?}");
+        assert!(
+            shards == 0
+                || names
+                    .iter()
+                    .all(|name| !name.contains("-of-0") || name.ends_with(&format!("{shards:05}.safetensors"))),
+            "{names:?}"
+        );
+        assert!(names.contains(&"config.json".into()) && names.contains(&"model-of-mine.safetensors".into()));
+    }
+}
+
+#[test]
+fn a_save_that_cannot_be_finished_leaves_the_old_checkpoint() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    save(&numbered(), directory, "model", 20).unwrap();
+    let before = names(directory);
+    let old = first(directory);
+    let changed = fill(model(), Precision::F32, |_, shape| vec![-9.0; shape.iter().product()]);
+    // The last shard of the new checkpoint has nowhere to go.
+    let shards = before.iter().filter(|name| name.contains("-of-")).count();
+    let last = directory.join(format!("model-{shards:05}-of-{shards:05}.safetensors"));
+    let aside = directory.join("aside");
+    fs::rename(&last, &aside).unwrap();
+    fs::create_dir(&last).unwrap();
+    assert!(save(&changed, directory, "model", 20).is_err());
+    fs::remove_dir(&last).unwrap();
+    fs::rename(&aside, &last).unwrap();
+    assert_eq!(names(directory), before);
+    assert_eq!(first(directory), old);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_saved_checkpoint_has_the_mode_of_any_new_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let plain = directory.path().join("plain");
+    fs::write(&plain, "").unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+    for shard_bytes in [usize::MAX, 20] {
+        save(&numbered(), directory.path(), "model", shard_bytes).unwrap();
+        for name in names(directory.path()) {
+            assert_eq!(mode(&directory.path().join(&name)), mode(&plain), "{name}");
+        }
+    }
+}
+
+#[test]
+fn values_that_a_precision_cannot_hold_are_reported_and_not_loaded_as_infinity() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("model.safetensors");
+    let mut file = file_of(&model());
+    file.get_mut("blocks.0.to_out.0.weight").unwrap().1[2] = -1e5;
+    // Norms stay f32, whatever the precision.
+    file.get_mut("blocks.1.norm.weight").unwrap().1[0] = 1e5;
+    write(&path, &file);
+    let weights = Weights::open(&path, &Limits::default()).unwrap();
+    let error = weights.load(model(), Precision::F16, Progress::none()).unwrap_err();
+    assert!(error.to_string().contains("bf16"), "{error}");
+    let Error::Checkpoint { report, .. } = error else { panic!("{error}") };
+    assert_eq!(report.too_large, ["blocks.0.to_out.0.weight"]);
+    assert!(report.not_finite.is_empty());
+    for precision in [Precision::BF16, Precision::F32] {
+        assert!(weights.load(model(), precision, Progress::none()).is_ok(), "{precision}");
+    }
+}
+
+#[test]
+fn descriptions_without_end_are_refused_before_they_are_read() {
+    let directory = tempfile::tempdir().unwrap();
+    save(&numbered(), directory.path(), "model", 20).unwrap();
+    let index = directory.path().join("model.safetensors.index.json");
+    let length = fs::metadata(&index).unwrap().len();
+    let open = |max_header_bytes| Weights::open(directory.path(), &Limits { max_header_bytes, ..Limits::default() });
+    assert!(open(length).is_ok());
+    let error = open(length - 1).unwrap_err();
+    assert!(matches!(error, Error::Limit { value, .. } if value == length), "{error}");
+    let config = directory.path().join("config.json");
+    fs::File::create(&config).unwrap().set_len(Limits::default().max_header_bytes + 1).unwrap();
+    let error = read_config::<serde_json::Value>(&config).unwrap_err();
+    assert!(matches!(error, Error::Limit { .. }) && error.to_string().contains("config.json"), "{error}");
 }
 
 #[test]

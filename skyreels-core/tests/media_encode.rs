@@ -173,6 +173,47 @@ fn places_that_cannot_be_written_are_refused_before_the_first_frame() {
 }
 
 #[test]
+fn numbered_pictures_take_their_names_all_or_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let write = |name: &str, count| {
+        let options = VideoOptions::default();
+        write_clip(directory.join(name), frames(count, 8, 8), FrameRate::NATIVE, None, &options, Progress::none())
+    };
+    // An older clip, of which one picture cannot be replaced.
+    std::fs::write(directory.join("clip_0.png"), "old").unwrap();
+    std::fs::create_dir(directory.join("clip_2.png")).unwrap();
+    assert!(matches!(write("clip_%d.png", 4), Err(Error::Io { .. })));
+    assert_eq!(entries(directory), ["clip_0.png", "clip_2.png"]);
+    assert_eq!(std::fs::read(directory.join("clip_0.png")).unwrap(), b"old");
+    std::fs::remove_dir(directory.join("clip_2.png")).unwrap();
+    assert_eq!(write("clip_%d.png", 3).unwrap().frames, 3);
+    assert_eq!(entries(directory), ["clip_0.png", "clip_1.png", "clip_2.png"]);
+    assert_eq!(read_picture(directory.join("clip_0.png"), &Limits::default()).unwrap(), moving_picture(0, 8, 8));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_of_pictures_has_the_mode_of_any_new_folder_and_an_empty_one_stays_what_it_is() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let directory = tempfile::tempdir().unwrap();
+    let folder = |name: &str| directory.path().join(name);
+    let mode = |name: &str| std::fs::metadata(folder(name)).unwrap().permissions().mode();
+    std::fs::create_dir(folder("plain")).unwrap();
+    std::fs::create_dir(folder("empty")).unwrap();
+    std::fs::set_permissions(folder("empty"), std::fs::Permissions::from_mode(0o750)).unwrap();
+    let inode = std::fs::metadata(folder("empty")).unwrap().ino();
+    for name in ["new", "empty"] {
+        let options = VideoOptions::default();
+        write_clip(folder(name), frames(2, 8, 8), FrameRate::NATIVE, None, &options, Progress::none()).unwrap();
+        assert_eq!(entries(&folder(name)), ["frame_00000.png", "frame_00001.png"]);
+    }
+    assert_eq!(mode("new"), mode("plain"));
+    assert_eq!((mode("empty") & 0o777, std::fs::metadata(folder("empty")).unwrap().ino()), (0o750, inode));
+    assert_eq!(entries(directory.path()), ["empty", "new", "plain"]);
+}
+
+#[test]
 fn a_gif_keeps_its_rate_over_the_whole_clip() {
     use image::AnimationDecoder;
     let directory = tempfile::tempdir().unwrap();

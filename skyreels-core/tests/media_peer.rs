@@ -170,6 +170,38 @@ fn with_the_feature_every_kind_reads_as_in_ffmpeg() {
             assert_eq!(chosen, [0, 2, 4, 6, 8]);
         }
     }
+    // Frames of a raw stream have no times of their own.
+    if let Some(path) = made(folder.path(), "raw.h264", &["-c:v", "libx264", "-pix_fmt", "yuv420p", "-bf", "2"]) {
+        compare(&path);
+        let times = VideoReader::open(&path, &Limits::default()).unwrap().frame_times();
+        assert_eq!((times.times.len(), times.times[5], times.end), (50, 0.2, 2.0));
+    }
+    // What begins late on the clock of a transport stream begins at once for us, as for ffmpeg.
+    if let Some(path) = made(folder.path(), "stream.ts", &["-c:v", "libx264", "-pix_fmt", "yuv420p"]) {
+        compare(&path);
+        let times = VideoReader::open(&path, &Limits::default()).unwrap().frame_times();
+        assert!(times.times[0].abs() < 1e-6 && (times.end - 2.0).abs() < 1e-3, "{times:?}");
+    }
+    // The rate of a variable one is respected here too: a second of 12.5 frames, a second of 25, in milliseconds.
+    let uneven = ["-vf", "setpts=if(lt(N\\,12)\\,2*N\\,N+12)/25/TB", "-fps_mode", "vfr", "-c:v", "libx264"];
+    if let Some(path) = made(folder.path(), "uneven.mkv", &uneven) {
+        let quarters = VideoReader::open(&path, &Limits::default()).unwrap().sample("25/2".parse().unwrap(), 16);
+        let quarters: Vec<u64> = quarters.map(|frame| frame.unwrap().index).collect();
+        assert_eq!(quarters, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 18]);
+    }
+    if let Some(path) = made(folder.path(), "limited.mkv", &["-c:v", "libx264", "-pix_fmt", "yuv420p"]) {
+        let size = std::fs::metadata(&path).unwrap().len();
+        for limits in [
+            Limits { max_file_bytes: size - 1, ..Limits::default() },
+            Limits { max_frames: 49, ..Limits::default() },
+            Limits { max_side: 175, ..Limits::default() },
+        ] {
+            let error = VideoReader::open(&path, &limits).unwrap_err();
+            assert!(matches!(error, skyreels_core::Error::Limit { .. }), "{error}");
+        }
+        let just_enough = Limits { max_file_bytes: size, max_frames: 50, max_side: 176, ..Limits::default() };
+        assert_eq!(VideoReader::open(&path, &just_enough).unwrap().map(Result::unwrap).count(), 50);
+    }
     let broken = folder.path().join("broken.webm");
     std::fs::write(&broken, b"\x1a\x45\xdf\xa3 and then nothing of use").unwrap();
     let error = VideoReader::open(&broken, &Limits::default()).unwrap_err();

@@ -13,7 +13,7 @@ fn the_pooling_head_is_left_in_the_file_unless_asked_for() {
     let config: SiglipConfig = file.config("").unwrap();
     let load = |tower| file.weights("").load(tower, Precision::F32, Progress::none()).unwrap();
     let (bare, whole) = (load(config.init(&device).unwrap()), load(config.init_with_head(&device).unwrap()));
-    let pixels: Tensor<4> = file.input("pixel_values").unwrap().tensor(&device);
+    let pixels: Tensor<4> = file.tensor("pixel_values", &device).unwrap();
     let tokens = bare.forward(pixels.clone()).unwrap();
     tokens.to_data().assert_eq(&whole.forward(pixels).unwrap().into_data(), true);
     assert!(bare.pool(tokens.clone()).is_none());
@@ -26,7 +26,7 @@ fn half_precision_weights_stay_within_two_percent_of_f32() {
     let config: SiglipConfig = file.config("").unwrap();
     let run = |precision| {
         let tower = file.weights("").load(config.init(&device).unwrap(), precision, Progress::none()).unwrap();
-        let pixels: Tensor<4> = file.input("pixel_values").unwrap().tensor(&device);
+        let pixels: Tensor<4> = file.tensor("pixel_values", &device).unwrap();
         tower.forward(pixels).unwrap().cast(DType::F32)
     };
     let norm = |x: Tensor<3>| x.into_data().iter::<f64>().map(|v| v * v).sum::<f64>().sqrt();

@@ -32,13 +32,13 @@ fn dit_grad(file: &Golden, device: &Device) -> Result<Report> {
     let device = device.clone().autodiff();
     let config: TransformerConfig = file.config("")?;
     let model = file.weights("").load(config.init(&device)?, Precision::F32, Progress::none())?;
-    let latents: Tensor<5> = file.input("hidden_states")?.tensor(&device).require_grad();
-    let identity: Tensor<3> = file.input("encoder_hidden_states")?.tensor(&device).require_grad();
+    let latents: Tensor<5> = file.tensor("hidden_states", &device)?.require_grad();
+    let identity: Tensor<3> = file.tensor("encoder_hidden_states", &device)?.require_grad();
     let timesteps: Vec<usize> = file.input("timestep")?.data.iter().map(|t| *t as usize).collect();
     let [_, frames, _, height, width] = latents.dims();
     let rotary = config.rotary(frames, height, width, &device)?;
     let sample = model.forward(latents.clone(), identity.clone(), &timesteps, &rotary)?;
-    let gradients = (sample * file.input("cotangent")?.tensor(&device)).sum().backward();
+    let gradients = (sample * file.tensor("cotangent", &device)?).sum().backward();
 
     let mut comparison = Comparison { file, gradients: &gradients, report: Report::new(file), failed: None };
     model.visit_published(&mut comparison);

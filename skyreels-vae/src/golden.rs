@@ -36,7 +36,7 @@ pub fn run(file: &Golden, device: &Device) -> Result<Report> {
     for input in file.inputs() {
         let mut trace;
         let suffix;
-        let values = || file.input(&input).map(|values| values.tensor(device));
+        let values = || file.tensor(&input, device);
         if let Some(rest) = input.strip_prefix(VIDEO) {
             suffix = rest;
             trace = wanted(&outputs, suffix);

@@ -30,7 +30,8 @@ pub struct Tracking {
     pub pick: FacePick,
     /// Whether to keep the frames, to show them beside the result.
     pub keep_frames: bool,
-    /// Sample the video with the original's rounding, which at some rates takes a frame twice.
+    /// Sample the video with the original's arithmetic, which at some rates takes a frame twice and knows no variable
+    /// rate; otherwise the frames are those that are on the screen when the sound is heard.
     pub compat: bool,
 }
 
@@ -50,21 +51,24 @@ pub fn track(
     let Tracking { rate, limit, pick, keep_frames, compat } = *tracking;
     let reader = VideoReader::open(video, limits)?;
     let info = *reader.info();
-    let chosen = if compat { original_indices } else { sample_indices };
-    let indices = chosen(info.frames, info.frame_rate, rate, limit);
-    let total = indices.len() as u64;
+    let chosen = if compat {
+        reader.select(original_indices(info.frames, info.frame_rate, rate, limit))
+    } else {
+        reader.sample(rate, limit)
+    };
+    let total = chosen.size_hint().1.map(|count| count as u64);
     let mut stream = tracker.stream(&StreamOptions::image())?;
     let mut follower = FaceFollower::new(pick);
     let (mut faces, mut frames) = (Vec::new(), Vec::new());
-    progress.report(STAGE, 0, Some(total))?;
-    for frame in reader.select(indices) {
+    progress.report(STAGE, 0, total)?;
+    for frame in chosen {
         let image = frame?.image;
         let at = Duration::from_secs_f64(rate.time_of(faces.len() as u64));
         faces.push(follower.follow(stream.track(&image, at)?));
         if keep_frames {
             frames.push(image);
         }
-        progress.report(STAGE, faces.len() as u64, Some(total))?;
+        progress.report(STAGE, faces.len() as u64, total)?;
     }
     Ok(Driving { gathered: Motion::from_faces(faces, rate.as_f64())?, frames })
 }

@@ -20,7 +20,7 @@ impl Weights {
     ///
     /// # Errors
     /// [`Error::Checkpoint`] with every missing, unused and misshapen key, and every tensor that
-    /// is not made of finite floats; [`Error::Cancelled`] when `progress` asks to stop.
+    /// is not made of finite floats or too large for `precision`; [`Error::Cancelled`] when `progress` asks to stop.
     pub fn load<M: Published>(&self, module: M, precision: Precision, progress: Progress) -> Result<M> {
         let mut loader = Loader {
             weights: self,
@@ -112,6 +112,7 @@ impl PublishedMapper for Loader<'_> {
                 match defect {
                     Defect::WrongDtype => self.report.wrong_dtype.push((key, format!("{stored:?}"))),
                     Defect::NotFinite => self.report.not_finite.push(key),
+                    Defect::TooLarge => self.report.too_large.push(key),
                 }
                 param
             }

@@ -26,6 +26,8 @@ pub struct LoadReport {
     pub wrong_dtype: Vec<(String, String)>,
     /// Tensors that hold a NaN or an infinity.
     pub not_finite: Vec<String>,
+    /// Tensors that hold a value beyond the largest of the precision they are loaded in.
+    pub too_large: Vec<String>,
 }
 
 impl LoadReport {
@@ -49,6 +51,7 @@ impl fmt::Display for LoadReport {
         let shapes = |m: &Misshapen| format!("{}: file has {:?}, model expects {:?}", m.key, m.found, m.expected);
         section("misshapen", self.misshapen.iter().map(shapes).collect())?;
         section("not a float", self.wrong_dtype.iter().map(|(key, dtype)| format!("{key}: {dtype}")).collect())?;
-        section("holding NaN or infinity", self.not_finite.clone())
+        section("holding NaN or infinity", self.not_finite.clone())?;
+        section("too large for this precision, f16 ends at 65504: use bf16 or f32", self.too_large.clone())
     }
 }

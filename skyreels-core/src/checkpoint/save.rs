@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::{fs, io};
 
 use burn::module::Param;
 use burn::tensor::{DType, Shape, Tensor, TensorData};
@@ -10,16 +11,21 @@ use safetensors::{Dtype, View};
 use serde_json::json;
 
 use super::keys::{Key, Published, PublishedVisitor};
-use crate::output::{OutputFile, write_file};
+use crate::output::{OutputFile, directory_of, sync_directory, write_file};
 use crate::{Error, Result};
 
 /// Largest shard, as the published checkpoints have it: 5 GB.
 pub const SHARD_BYTES: usize = 5_000_000_000;
 
+/// Digits of the numbers in the name of a shard.
+const SHARD_DIGITS: usize = 5;
+
 /// Writes the parameters of `module` into `directory` as `{stem}.safetensors`, or as shards of at
 /// most `shard_bytes` with an index when they are larger. Types are kept.
 ///
-/// Every file appears whole; the index, which makes shards a checkpoint, is written last.
+/// What was saved there before under the same stem, whole or in shards, is replaced, and stays as it is until every
+/// byte of the new checkpoint is on the disk. From then on, whatever happens, the directory holds the old checkpoint,
+/// the new one, or one that [`Weights::open`](super::Weights::open) refuses; never a mix of both.
 ///
 /// # Errors
 /// [`Error::Io`] when a file cannot be written.
@@ -27,22 +33,68 @@ pub fn save<M: Published>(module: &M, directory: &Path, stem: &str, shard_bytes:
     let mut collector = Collector::default();
     module.visit_published(&mut collector);
     let shards = split(collector.0, shard_bytes);
-    if let [whole] = shards.as_slice() {
-        return write_shard(whole, &directory.join(format!("{stem}.safetensors")));
+    let whole = directory.join(format!("{stem}.safetensors"));
+    let index = directory.join(format!("{stem}.safetensors.index.json"));
+    if let [tensors] = shards.as_slice() {
+        // A whole file is preferred to an index, so that it is the checkpoint as soon as it is there.
+        write_shard(tensors, &whole)?.commit()?;
+        remove(&index)?;
+        return remove_shards(directory, stem, &[]);
     }
+    let names: Vec<String> = (1..=shards.len())
+        .map(|number| format!("{stem}-{number:0SHARD_DIGITS$}-of-{:0SHARD_DIGITS$}.safetensors", shards.len()))
+        .collect();
+    let mut files = Vec::with_capacity(shards.len());
     let mut weight_map = BTreeMap::new();
     let mut total = 0;
-    for (number, shard) in shards.iter().enumerate() {
-        let name = format!("{stem}-{:05}-of-{:05}.safetensors", number + 1, shards.len());
-        write_shard(shard, &directory.join(&name))?;
+    for (name, shard) in names.iter().zip(&shards) {
+        files.push(write_shard(shard, &directory.join(name))?);
         for (key, tensor) in shard {
             weight_map.insert(key.clone(), name.clone());
             total += tensor.bytes();
         }
     }
-    let index = json!({ "metadata": { "total_size": total }, "weight_map": weight_map });
-    let text = serde_json::to_vec_pretty(&index).expect("a map of strings is valid JSON");
-    write_file(directory.join(format!("{stem}.safetensors.index.json")), &text)
+    // The old index must not be found beside new shards of the same names.
+    remove(&index)?;
+    for file in files {
+        file.commit()?;
+    }
+    let text = json!({ "metadata": { "total_size": total }, "weight_map": weight_map });
+    let text = serde_json::to_vec_pretty(&text).expect("a map of strings is valid JSON");
+    write_file(index, &text)?;
+    remove(&whole)?;
+    remove_shards(directory, stem, &names)
+}
+
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Ok(()) => {
+            sync_directory(directory_of(path));
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io("remove", path)(error)),
+    }
+}
+
+/// Removes the shards of `stem` that are not among `kept`.
+fn remove_shards(directory: &Path, stem: &str, kept: &[String]) -> Result<()> {
+    for entry in fs::read_dir(directory).map_err(Error::io("read", directory))? {
+        let name = entry.map_err(Error::io("read", directory))?.file_name();
+        let Some(name) = name.to_str().filter(|name| is_shard_of(name, stem)) else { continue };
+        if !kept.iter().any(|kept| kept == name) {
+            remove(&directory.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether `name` is that of a shard as this module and the published checkpoints name them.
+fn is_shard_of(name: &str, stem: &str) -> bool {
+    let number = |text: &str| text.len() == SHARD_DIGITS && text.bytes().all(|digit| digit.is_ascii_digit());
+    let numbers = name.strip_prefix(stem).and_then(|rest| rest.strip_prefix('-')?.strip_suffix(".safetensors"));
+    numbers.and_then(|numbers| numbers.split_once("-of-")).is_some_and(|(own, count)| number(own) && number(count))
 }
 
 fn split(tensors: BTreeMap<String, Stored>, shard_bytes: usize) -> Vec<Vec<(String, Stored)>> {
@@ -59,15 +111,17 @@ fn split(tensors: BTreeMap<String, Stored>, shard_bytes: usize) -> Vec<Vec<(Stri
     shards
 }
 
-fn write_shard(tensors: &[(String, Stored)], path: &Path) -> Result<()> {
-    let file = OutputFile::create(path)?;
+/// Writes a file that has yet to take its name.
+fn write_shard(tensors: &[(String, Stored)], path: &Path) -> Result<OutputFile> {
+    let mut file = OutputFile::create(path)?;
     let metadata = Some([("format".to_string(), "pt".to_string())].into());
     let views = tensors.iter().map(|(key, tensor)| (key, tensor));
     safetensors::serialize_to_file(views, metadata, file.temporary_path()).map_err(|error| match error {
         safetensors::SafeTensorError::IoError(source) => Error::io("write", path)(source),
         other => Error::malformed(path, "safetensors file", other.to_string()),
     })?;
-    file.commit()
+    file.sync()?;
+    Ok(file)
 }
 
 /// A parameter that is read from its device only while its bytes are written.

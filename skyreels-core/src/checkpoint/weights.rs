@@ -7,6 +7,7 @@ use std::sync::Arc;
 use safetensors::Dtype;
 use serde::Deserialize;
 
+use super::config::read_text;
 use super::shard::{Place, Shard};
 use crate::{Error, Limits, Result};
 
@@ -36,7 +37,7 @@ impl Weights {
     /// # Errors
     /// [`Error::Io`] for files that are missing or unreadable, [`Error::Malformed`] for damaged
     /// files and for an index that names a file outside of the directory or a key that its shard
-    /// does not have.
+    /// does not have, [`Error::Limit`] for headers and indices beyond `limits`.
     pub fn open(path: impl AsRef<Path>, limits: &Limits) -> Result<Self> {
         let path = path.as_ref();
         if !path.is_dir() {
@@ -81,7 +82,7 @@ impl Weights {
 
     fn from_index(root: &Path, index: &Path, limits: &Limits) -> Result<Self> {
         let malformed = |reason: String| Error::malformed(index, "shard index", reason);
-        let text = std::fs::read(index).map_err(Error::io("read", index))?;
+        let text = read_text(index, limits)?;
         let ShardIndex { weight_map } = serde_json::from_slice(&text).map_err(|e| malformed(e.to_string()))?;
         let mut names: Vec<&String> = weight_map.values().collect();
         names.sort();

@@ -15,6 +15,9 @@ pub struct Step<const D: usize> {
 
 /// One step from `timestep` to `target` (negative: the end):
 /// `x' = a x + b x0` with `a = sqrt((1 - a') / (1 - a))` and `b = sqrt(a') - sqrt(a) a`.
+///
+/// # Panics
+/// When a timestep is beyond the schedule, see [`Schedule::alpha`].
 pub fn ddim_step<const D: usize>(
     schedule: &Schedule,
     timestep: i64,

@@ -17,6 +17,9 @@ pub struct Memory<const D: usize> {
 /// One step from `timestep` to `target` (negative: the end) with fresh `noise`.
 ///
 /// First order without `memory` and at the end of a run, second order between.
+///
+/// # Panics
+/// When a timestep is beyond the schedule, see [`Schedule::alpha`].
 pub fn dpm_step<const D: usize>(
     schedule: &Schedule,
     timestep: i64,

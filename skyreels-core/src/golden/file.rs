@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::recipe::Recipe;
 use super::report::Expected;
 use crate::checkpoint::{Published, Weights, read_config};
-use crate::{Error, Limits, Precision, Progress, Result};
+use crate::{Error, Frame, Limits, Precision, Progress, Result};
 
 const FORMAT: &str = "golden file";
 /// Suffixes of an answer, most precise first: computed in f64; the same rounded to f32; computed
@@ -60,17 +60,6 @@ pub struct Values {
     pub shape: Vec<usize>,
     /// Row-major elements.
     pub data: Vec<f64>,
-}
-
-impl Values {
-    /// The values as a float tensor.
-    ///
-    /// # Panics
-    /// When `D` is not the number of axes: the kind of the file promises it.
-    pub fn tensor<const D: usize>(&self, device: &Device) -> Tensor<D> {
-        let data: Vec<f32> = self.data.iter().map(|value| *value as f32).collect();
-        Tensor::from_data(TensorData::new(data, self.shape.clone()), (device, DType::F32))
-    }
 }
 
 impl Golden {
@@ -177,24 +166,67 @@ impl Golden {
         names
     }
 
-    /// True when there is such an input.
+    /// True when there is such an input, here or in the file whose inputs this one shares.
     pub fn has_input(&self, name: &str) -> bool {
+        self.holder(name).is_some()
+    }
+
+    /// True when this file itself holds the input, not only the file whose inputs it shares.
+    pub fn owns_input(&self, name: &str) -> bool {
         self.tensors.contains(&format!("in.{name}"))
-            || self.lender.as_ref().is_some_and(|lender| lender.has_input(name))
     }
 
     /// The values of an input.
     ///
     /// # Errors
-    /// [`Error::Malformed`] when there is no such input.
+    /// [`Error::Malformed`] when there is no such input, or it has a type that cannot be read.
     pub fn input(&self, name: &str) -> Result<Values> {
-        match (self.values(&format!("in.{name}"))?, &self.lender) {
-            (Some(values), _) => Ok(values),
-            (None, Some(lender)) => lender.input(name),
-            (None, None) => {
-                Err(Error::malformed(&self.path, FORMAT, format!("kind `{}` needs an input `{name}`", self.kind())))
-            }
+        let values = self.holder(name).map(|holder| holder.values(&format!("in.{name}"))).transpose()?.flatten();
+        values.ok_or_else(|| self.malformed(format!("kind `{}` needs an input `{name}`", self.kind())))
+    }
+
+    /// An input as a float tensor.
+    ///
+    /// # Errors
+    /// Those of [`input`](Self::input); [`Error::Malformed`] when it has another number of axes than `D`.
+    pub fn tensor<const D: usize>(&self, name: &str, device: &Device) -> Result<Tensor<D>> {
+        let Values { shape, data } = self.input(name)?;
+        if shape.len() != D {
+            let holder = self.holder(name).unwrap_or(self);
+            let reason = format!("input `{name}` has shape {shape:?}: {} axes instead of {D}", shape.len());
+            return Err(holder.malformed(reason));
         }
+        let data: Vec<f32> = data.into_iter().map(|value| value as f32).collect();
+        Ok(Tensor::from_data(TensorData::new(data, shape), (device, DType::F32)))
+    }
+
+    /// An input of bytes `[.., height, width, 3]` as pictures; there is at least one.
+    ///
+    /// # Errors
+    /// Those of [`input`](Self::input); [`Error::Malformed`] when it has another shape or no pixels.
+    pub fn pictures(&self, name: &str) -> Result<Vec<Frame>> {
+        let Values { shape, data } = self.input(name)?;
+        let wrong = || {
+            let holder = self.holder(name).unwrap_or(self);
+            holder.malformed(format!("input `{name}` has shape {shape:?}, not [.., height, width, 3]"))
+        };
+        let [.., height, width, 3] = shape[..] else { return Err(wrong()) };
+        let (Ok(columns), Ok(rows)) = (u32::try_from(width), u32::try_from(height)) else { return Err(wrong()) };
+        if data.is_empty() {
+            return Err(wrong());
+        }
+        let bytes: Vec<u8> = data.iter().map(|value| *value as u8).collect();
+        let picture = |bytes: &[u8]| Frame::from_raw(columns, rows, bytes.to_vec()).ok_or_else(wrong);
+        bytes.chunks(height * width * 3).map(picture).collect()
+    }
+
+    /// This file or the one whose inputs it shares, whichever has the input.
+    fn holder(&self, name: &str) -> Option<&Self> {
+        if self.owns_input(name) { Some(self) } else { self.lender.as_deref()?.holder(name) }
+    }
+
+    pub(super) fn malformed(&self, reason: String) -> Error {
+        Error::malformed(&self.path, FORMAT, reason)
     }
 
     /// The answer of this name with the reference's own error, in its most precise form.
@@ -203,18 +235,23 @@ impl Golden {
     /// [`Error::Malformed`] when the tensor has a type that cannot be read.
     pub fn expected(&self, name: &str) -> Result<Option<Expected>> {
         for suffix in SUFFIXES {
-            if let Some(values) = self.values(&format!("out.{name}{suffix}"))? {
-                let reference_error = self.header.stats.get(name).and_then(|stats| stats.f32_rel_l2_err);
-                return Ok(Some(Expected { values, reference_error }));
+            let key = format!("out.{name}{suffix}");
+            if let Some(values) = self.values(&key)? {
+                let double = self.tensors.raw(&key).is_some_and(|(_, dtype, _)| dtype == Dtype::F64);
+                return Ok(Some(Expected { values, double, reference_error: self.reference_error(name) }));
             }
         }
         Ok(None)
     }
 
+    /// Relative L2 error of the original's own f32 of a tensor, where it was measured.
+    pub(super) fn reference_error(&self, name: &str) -> Option<f64> {
+        self.header.stats.get(name).and_then(|stats| stats.f32_rel_l2_err)
+    }
+
     fn values(&self, key: &str) -> Result<Option<Values>> {
         let Some((shape, dtype, bytes)) = self.tensors.raw(key) else { return Ok(None) };
-        let data = decode(dtype, bytes)
-            .ok_or_else(|| Error::malformed(&self.path, FORMAT, format!("tensor `{key}` has type {dtype:?}")))?;
+        let data = decode(dtype, bytes).ok_or_else(|| self.malformed(format!("tensor `{key}` has type {dtype:?}")))?;
         Ok(Some(Values { shape: shape.to_vec(), data }))
     }
 }

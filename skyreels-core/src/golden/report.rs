@@ -17,6 +17,8 @@ const FLOOR: f64 = 1e-5;
 pub struct Expected {
     /// Its values.
     pub values: Values,
+    /// Whether the file holds them in double precision.
+    pub double: bool,
     /// Relative L2 error of the original's own f32 against its f64, where it was measured.
     pub reference_error: Option<f64>,
 }
@@ -66,18 +68,30 @@ impl Report {
         Self { name: golden.name().to_string(), rows: Vec::new() }
     }
 
-    /// Compares a tensor with the answer `name`; does nothing when the file has no such answer.
+    /// Compares a tensor with the answer `name`; does nothing when the file has no such answer. A tensor that the device
+    /// fails to compute is a failed row.
     ///
     /// # Errors
     /// Those of [`Golden::expected`].
     pub fn compare<const D: usize>(&mut self, golden: &Golden, name: &str, ours: Tensor<D>) -> Result<()> {
-        if golden.expected(name)?.is_none() {
-            return Ok(());
+        if let Some(expected) = golden.expected(name)? {
+            self.rows.push(tensor_row(name, ours, &expected));
         }
-        let shape = ours.dims().to_vec();
-        let data: Vec<f64> =
-            ours.into_data().convert::<f64>().try_to_vec().expect("the data was just converted to f64");
-        self.compare_values(golden, name, &shape, &data, Tolerance::Reference)
+        Ok(())
+    }
+
+    /// Compares a tensor with the input `name`, which the original computed on its way and we compute as well; does
+    /// nothing when the file has no such input. The row is called `in.{name}`.
+    ///
+    /// # Errors
+    /// Those of [`Golden::input`].
+    pub fn compare_input<const D: usize>(&mut self, golden: &Golden, name: &str, ours: Tensor<D>) -> Result<()> {
+        if golden.has_input(name) {
+            let reference_error = golden.reference_error(name);
+            let expected = Expected { values: golden.input(name)?, double: false, reference_error };
+            self.rows.push(tensor_row(&format!("in.{name}"), ours, &expected));
+        }
+        Ok(())
     }
 
     /// Compares host values with the answer `name`; does nothing when the file has no such answer.
@@ -103,15 +117,7 @@ impl Report {
     pub fn finish(mut self, golden: &Golden) -> Self {
         for name in golden.outputs() {
             if !self.rows.iter().any(|row| row.tensor == name) {
-                self.rows.push(Row {
-                    tensor: name,
-                    shape: Vec::new(),
-                    max_abs: f64::NAN,
-                    rel_l2: f64::NAN,
-                    reference: None,
-                    tolerance: 0.0,
-                    failure: Some("not computed".into()),
-                });
+                self.rows.push(Row { failure: Some("not computed".into()), ..Row::unknown(name) });
             }
         }
         self
@@ -123,7 +129,38 @@ impl Report {
     }
 }
 
-fn row(name: &str, shape: &[usize], ours: &[f64], expected: &Expected, tolerance: Tolerance) -> Row {
+impl Row {
+    /// A row of which nothing is known yet.
+    fn unknown(tensor: String) -> Self {
+        Self {
+            tensor,
+            shape: Vec::new(),
+            max_abs: f64::NAN,
+            rel_l2: f64::NAN,
+            reference: None,
+            tolerance: 0.0,
+            failure: None,
+        }
+    }
+}
+
+fn tensor_row<const D: usize>(name: &str, ours: Tensor<D>, expected: &Expected) -> Row {
+    let shape = ours.dims();
+    match ours.try_into_data() {
+        Ok(data) => {
+            let values: Vec<f64> = data.iter::<f64>().collect();
+            row(name, &shape, &values, expected, Tolerance::Reference)
+        }
+        Err(error) => Row {
+            shape: expected.values.shape.clone(),
+            reference: expected.reference_error,
+            failure: Some(format!("the device failed: {error}")),
+            ..Row::unknown(name.to_string())
+        },
+    }
+}
+
+pub(super) fn row(name: &str, shape: &[usize], ours: &[f64], expected: &Expected, tolerance: Tolerance) -> Row {
     let truth = &expected.values;
     let limit = match tolerance {
         Tolerance::Reference => FLOOR.max(REFERENCE_FACTOR * expected.reference_error.unwrap_or(0.0)),
@@ -131,13 +168,10 @@ fn row(name: &str, shape: &[usize], ours: &[f64], expected: &Expected, tolerance
         Tolerance::Exact => 0.0,
     };
     let mut row = Row {
-        tensor: name.to_string(),
         shape: truth.shape.clone(),
-        max_abs: f64::NAN,
-        rel_l2: f64::NAN,
         reference: expected.reference_error,
         tolerance: limit,
-        failure: None,
+        ..Row::unknown(name.to_string())
     };
     if shape != truth.shape || ours.len() != truth.data.len() {
         row.failure = Some(format!("shape {shape:?}"));
@@ -193,7 +227,8 @@ mod tests {
     use super::*;
 
     fn expected(data: &[f64]) -> Expected {
-        Expected { values: Values { shape: vec![data.len()], data: data.to_vec() }, reference_error: Some(1e-7) }
+        let values = Values { shape: vec![data.len()], data: data.to_vec() };
+        Expected { values, double: true, reference_error: Some(1e-7) }
     }
 
     fn failure(ours: &[f64], tolerance: Tolerance) -> Option<String> {

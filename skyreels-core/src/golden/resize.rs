@@ -1,12 +1,12 @@
 //! Runner for golden files of kinds `resize` and `preprocess`.
 
-use super::file::{Golden, Values};
+use super::file::Golden;
 use super::report::{Report, Tolerance};
 use crate::resize::{Filter, Interpolation, fit, resize_opencv, resize_pillow};
 use crate::{Error, Frame, Result};
 
-/// Side of torchvision's resize in the file, and the step at which it was sampled.
-const TORCHVISION: (u32, u32) = (299, 3);
+/// What most resizes of a file are made from.
+const SOURCE: &str = "source_u8";
 
 /// Resizes as the names of the outputs say and compares every byte.
 ///
@@ -14,53 +14,120 @@ const TORCHVISION: (u32, u32) = (299, 3);
 /// Those of reading the file; a wrong byte is a failed row, not an error.
 pub fn run(golden: &Golden) -> Result<Report> {
     let mut report = Report::new(golden);
-    let source = picture(golden, "source_u8")?;
+    let mut source = None;
     for name in golden.outputs() {
-        if name == "torchvision_299_every3" {
-            // torchvision's resize of a Pillow picture is Pillow's bilinear filter.
-            let (side, step) = TORCHVISION;
-            let whole = resize_pillow(&source, side, side, Filter::Bilinear)?;
-            let kept = side.div_ceil(step);
-            let ours = Frame::from_fn(kept, kept, |x, y| *whole.get_pixel(x * step, y * step));
-            exact(&mut report, golden, &name, &ours)?;
-        } else if let Some(case) = name.strip_prefix("crop_and_resize_") {
-            let number = case.split('_').next().unwrap_or(case);
-            let source = picture(golden, &format!("crop_source_{number}"))?;
-            if let Some((width, height)) = size(&name) {
-                exact(&mut report, golden, &name, &fit(&source, width, height)?)?;
+        let Some(request) = Request::parse(&name) else { continue };
+        let ours = match &request.method {
+            Method::Fit { number } => {
+                let picture = picture(golden, &format!("crop_source_{number}"))?;
+                fit(&picture, request.width, request.height)?
             }
-        } else if let Some(ours) = resized(&source, &name)? {
-            if is_normalised(&name) {
-                normalised(&mut report, golden, &name, &ours)?;
-            } else {
-                exact(&mut report, golden, &name, &ours)?;
+            Method::Resize(kernel) => {
+                if source.is_none() {
+                    source = Some(picture(golden, SOURCE)?);
+                }
+                let Some(source) = &source else { continue };
+                kernel.resize(source, request.width, request.height)?
             }
+        };
+        if request.normalised {
+            normalised(&mut report, golden, &name, &ours)?;
+        } else {
+            exact(&mut report, golden, &name, &every(&ours, request.every))?;
         }
     }
     Ok(report.finish(golden))
 }
 
-/// The resize that an output stands for; `None` for a name that says nothing.
-fn resized(source: &Frame, name: &str) -> Result<Option<Frame>> {
-    let Some((width, height)) = size(name) else { return Ok(None) };
-    let has = |part: &str| name.starts_with(part);
-    let pillow = |filter| resize_pillow(source, width, height, filter).map(Some);
-    let opencv = |interpolation| resize_opencv(source, width, height, interpolation).map(Some);
-    match () {
-        () if has("cv2_linear") => opencv(Interpolation::Linear),
-        () if has("cv2_cubic") => opencv(Interpolation::Cubic),
-        () if has("cv2_area") => opencv(Interpolation::Area),
-        () if has("cv2_nearest") => opencv(Interpolation::Nearest),
-        () if has("pil_bicubic") || has("bicubic") || has("siglip") => pillow(Filter::Bicubic),
-        () if has("pil_bilinear") => pillow(Filter::Bilinear),
-        () if has("pil_lanczos") || has("lanczos") || has("video_processor") => pillow(Filter::Lanczos),
-        () => Ok(None),
+/// What the name of an output asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Request {
+    method: Method,
+    width: u32,
+    height: u32,
+    /// SigLIP's processor and the video processor scale to `[-1, 1]` after resizing.
+    normalised: bool,
+    /// Of large results only each so many rows and columns are stored.
+    every: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Method {
+    /// `crop_and_resize` of the picture of this number.
+    Fit {
+        number: String,
+    },
+    Resize(Kernel),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kernel {
+    Pillow(Filter),
+    OpenCv(Interpolation),
+}
+
+impl Kernel {
+    fn resize(self, source: &Frame, width: u32, height: u32) -> Result<Frame> {
+        match self {
+            Self::Pillow(filter) => resize_pillow(source, width, height, filter),
+            Self::OpenCv(interpolation) => resize_opencv(source, width, height, interpolation),
+        }
     }
 }
 
-/// SigLIP's processor and the video processor scale to `[-1, 1]` after resizing.
-fn is_normalised(name: &str) -> bool {
-    name.starts_with("siglip") || name.starts_with("video_processor")
+impl Request {
+    /// `{method}_{size}`, then perhaps `_every{step}` and `_u8`; `None` for a name that says nothing.
+    ///
+    /// A size of `64x128` is 64 rows and 128 columns, `96` a square.
+    fn parse(name: &str) -> Option<Self> {
+        let name = name.strip_suffix("_u8").unwrap_or(name);
+        let (name, every) = match name.rsplit_once("_every") {
+            Some((name, step)) => (name, step.parse().ok().filter(|step| *step > 0)?),
+            None => (name, 1),
+        };
+        let (method, size) = name.rsplit_once('_')?;
+        let (height, width) = size.split_once('x').unwrap_or((size, size));
+        let request = |method, normalised| {
+            let (width, height) = (width.parse().ok()?, height.parse().ok()?);
+            Some(Self { method, width, height, normalised, every })
+        };
+        if let Some(number) = method.strip_prefix("crop_and_resize_") {
+            return request(Method::Fit { number: number.into() }, false);
+        }
+        let (kernel, normalised) = match method {
+            "siglip" => (Kernel::Pillow(Filter::Bicubic), true),
+            "video_processor" => (Kernel::Pillow(Filter::Lanczos), true),
+            // torchvision leaves a Pillow picture to Pillow, with the bilinear filter.
+            "torchvision" => (Kernel::Pillow(Filter::Bilinear), false),
+            _ => (kernel(method)?, false),
+        };
+        request(Method::Resize(kernel), normalised)
+    }
+}
+
+/// `cv2_linear`, `pil_bicubic`, or `bicubic`, which is Pillow's too.
+fn kernel(name: &str) -> Option<Kernel> {
+    if let Some(name) = name.strip_prefix("cv2_") {
+        return Some(Kernel::OpenCv(match name {
+            "nearest" => Interpolation::Nearest,
+            "linear" | "bilinear" => Interpolation::Linear,
+            "cubic" | "bicubic" => Interpolation::Cubic,
+            "area" => Interpolation::Area,
+            _ => return None,
+        }));
+    }
+    Some(Kernel::Pillow(match name.strip_prefix("pil_").unwrap_or(name) {
+        "box" => Filter::Box,
+        "bilinear" => Filter::Bilinear,
+        "bicubic" => Filter::Bicubic,
+        "lanczos" => Filter::Lanczos,
+        _ => return None,
+    }))
+}
+
+fn every(image: &Frame, step: u32) -> Frame {
+    let (width, height) = image.dimensions();
+    Frame::from_fn(width.div_ceil(step), height.div_ceil(step), |x, y| *image.get_pixel(x * step, y * step))
 }
 
 fn normalised(report: &mut Report, golden: &Golden, name: &str, ours: &Frame) -> Result<()> {
@@ -77,20 +144,36 @@ fn exact(report: &mut Report, golden: &Golden, name: &str, ours: &Frame) -> Resu
     report.compare_values(golden, name, &[height as usize, width as usize, 3], &values, Tolerance::Exact)
 }
 
-/// `.._64x128_u8` is 64 rows and 128 columns, `.._96` a square; as (width, height).
-fn size(name: &str) -> Option<(u32, u32)> {
-    let name = name.strip_suffix("_u8").unwrap_or(name);
-    let last = name.rsplit('_').next()?;
-    match last.split_once('x') {
-        Some((height, width)) => Some((width.parse().ok()?, height.parse().ok()?)),
-        None => last.parse().ok().map(|side| (side, side)),
-    }
+fn picture(golden: &Golden, name: &str) -> Result<Frame> {
+    let [picture] = <[Frame; 1]>::try_from(golden.pictures(name)?).map_err(|pictures| {
+        Error::malformed(golden.path(), "golden file", format!("input `{name}` holds {} pictures", pictures.len()))
+    })?;
+    Ok(picture)
 }
 
-fn picture(golden: &Golden, name: &str) -> Result<Frame> {
-    let Values { shape, data } = golden.input(name)?;
-    let wrong = || Error::malformed(golden.path(), "golden file", format!("input `{name}` is not [height, width, 3]"));
-    let [height, width, 3] = shape[..] else { return Err(wrong()) };
-    let bytes = data.into_iter().map(|value| value as u8).collect();
-    Frame::from_raw(width as u32, height as u32, bytes).ok_or_else(wrong)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_an_output_says_how_it_was_made() {
+        let parse = |name: &str| {
+            let request = Request::parse(name)?;
+            let Method::Resize(kernel) = request.method else { return None };
+            Some((kernel, request.width, request.height, request.every, request.normalised))
+        };
+        let pillow = Kernel::Pillow;
+        assert_eq!(parse("torchvision_299_every3"), Some((pillow(Filter::Bilinear), 299, 299, 3, false)));
+        assert_eq!(parse("torchvision_20x30_every2"), Some((pillow(Filter::Bilinear), 30, 20, 2, false)));
+        assert_eq!(parse("pil_box_4x9"), Some((pillow(Filter::Box), 9, 4, 1, false)));
+        assert_eq!(parse("bilinear_64x128_u8"), Some((pillow(Filter::Bilinear), 128, 64, 1, false)));
+        assert_eq!(parse("siglip_96"), Some((pillow(Filter::Bicubic), 96, 96, 1, true)));
+        assert_eq!(parse("cv2_area_5x6"), Some((Kernel::OpenCv(Interpolation::Area), 6, 5, 1, false)));
+        let fitted = Request::parse("crop_and_resize_12_96x144").unwrap();
+        assert_eq!(fitted.method, Method::Fit { number: "12".into() });
+        assert_eq!((fitted.width, fitted.height), (144, 96));
+        for name in ["pil_gauss_4x4", "cv2_lanczos4_4x4", "bicubic", "bicubic_u8", "bicubic_4_every0", "box_4y4"] {
+            assert_eq!(Request::parse(name), None, "{name}");
+        }
+    }
 }

@@ -20,7 +20,7 @@
 //! |---|---|---|
 //! | containers read | MP4, MOV, M4V, fragmented or not | whatever the program reads |
 //! | codecs read | H.264, 8 bits, 4:2:0, progressive, every profile that has it | whatever the program reads |
-//! | respected | edit lists, variable frame rate, rotation and mirrors, `colr` and VUI colour, full range | as the program does |
+//! | respected | edit lists, variable frame rate (sampled by time, in step with the sound), rotation and mirrors, `colr` and VUI colour, full range | as the program does |
 //! | not supported | interlaced, more bits, 4:2:2, 4:4:4, data partitions, a change of size midway | |
 //! | video written | MP4 (H.264 High, constant quality), GIF, numbered PNG | |
 //! | sound | copied from MP4, MOV, M4A whatever its codec; never decoded | |
@@ -43,6 +43,8 @@ mod codec;
 mod encode;
 #[cfg(feature = "ffmpeg")]
 mod ffmpeg;
+#[cfg(feature = "ffmpeg")]
+mod ffprobe;
 mod fragments;
 mod h264;
 mod mp4;

@@ -10,6 +10,7 @@ use super::codec::{CodecError, VideoDecoder};
 use super::h264::H264Decoder;
 use super::mp4::{self, Kind, Movie};
 use super::orientation;
+use super::sampling::FrameTimes;
 use super::sps::{self, Sps};
 use super::timeline::Timeline;
 use super::video::{DecodedPlanes, VideoInfo};
@@ -109,6 +110,11 @@ impl NativeReader {
         };
         reader.fill()?;
         Ok((reader, info))
+    }
+
+    /// When the frames are on the screen.
+    pub(super) fn frame_times(&self) -> FrameTimes {
+        self.timeline.frame_times()
     }
 
     /// The next picture in presentation order; `None` at the end.

@@ -1,6 +1,6 @@
 //! Clips as animated GIF and as numbered PNG files.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::FrameRate;
 use super::picture::png_bytes;
-use crate::output::OutputFile;
+use crate::output::{OutputFile, directory_of, sync_directory};
 use crate::{Error, Frame, Result};
 
 /// GIF counts time in hundredths of a second, and players slow down frames shorter than two of them.
@@ -19,6 +19,9 @@ const MILLISECONDS_PER_TICK: u64 = 10;
 const MAX_GIF_RATE: f64 = 50.0;
 /// Effort of the palette search, from 1 (best) to 30 (fastest).
 const GIF_SPEED: i32 = 10;
+/// Mode that a program asks for when it makes a folder; the umask takes its part away.
+#[cfg(unix)]
+const NEW_FOLDER_MODE: u32 = 0o777;
 
 /// Writes an endless GIF; delays are spread so that the clip as a whole keeps its rate.
 pub(super) struct GifWriter {
@@ -94,6 +97,7 @@ impl Write for Shared {
 pub(super) struct PngWriter {
     folder: PathBuf,
     pattern: Pattern,
+    /// Where the files wait.
     hidden: TempDir,
     own_folder: bool,
     frames: u64,
@@ -115,36 +119,81 @@ impl PngWriter {
             }
         }
         let beside = if own_folder { parent(&folder) } else { folder.clone() };
-        let hidden = tempfile::Builder::new().prefix(".skyreels-").suffix(".part").tempdir_in(&beside);
-        let hidden = hidden.map_err(Error::io("write into", &beside))?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".skyreels-").suffix(".part");
+        // It may become the folder itself, which has the mode of any new folder.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(NEW_FOLDER_MODE));
+        let hidden = builder.tempdir_in(&beside).map_err(Error::io("write into", &beside))?;
         Ok(Self { folder, pattern, hidden, own_folder, frames: 0 })
     }
 
     pub(super) fn push(&mut self, image: &Frame) -> Result<()> {
         let path = self.hidden.path().join(self.pattern.name(self.frames));
-        fs::write(&path, png_bytes(image)?).map_err(Error::io("write", &path))?;
+        let bytes = png_bytes(image)?;
+        let write = |mut file: File| file.write_all(&bytes).and_then(|()| file.sync_all());
+        File::create(&path).and_then(write).map_err(Error::io("write", &path))?;
         self.frames += 1;
         Ok(())
     }
 
+    /// Gives all files their names, or none.
     pub(super) fn finish(self) -> Result<u64> {
+        let frames = self.frames;
         if self.own_folder && !self.folder.exists() {
-            fs::create_dir(&self.folder).map_err(Error::io("create", &self.folder))?;
+            sync_directory(self.hidden.path());
+            fs::rename(self.hidden.path(), &self.folder).map_err(Error::io("rename to", &self.folder))?;
+            // It has another name now, under which it stays.
+            let _ = self.hidden.keep();
+            sync_directory(directory_of(&self.folder));
+            return Ok(frames);
         }
-        for frame in 0..self.frames {
-            let name = self.pattern.name(frame);
-            let target = self.folder.join(&name);
-            fs::rename(self.hidden.path().join(&name), &target).map_err(Error::io("rename to", &target))?;
+        let mut placed = Vec::new();
+        for frame in 0..frames {
+            if let Err(error) = self.place(&self.pattern.name(frame), &mut placed) {
+                for Placed { target, replaced } in placed.into_iter().rev() {
+                    // The error that led here is the one to report.
+                    let _ = match replaced {
+                        Some(old) => fs::rename(old, target),
+                        None => fs::remove_file(target),
+                    };
+                }
+                return Err(error);
+            }
         }
-        Ok(self.frames)
+        sync_directory(&self.folder);
+        Ok(frames)
+    }
+
+    /// Moves the file `name` to its place. What stood there goes into the hidden folder for as long as it may have to come
+    /// back.
+    fn place(&self, name: &str, placed: &mut Vec<Placed>) -> Result<()> {
+        let target = self.folder.join(name);
+        let fail = || Error::io("rename to", &target);
+        if target.is_dir() {
+            return Err(fail()(io::ErrorKind::IsADirectory.into()));
+        }
+        let aside = self.hidden.path().join(format!("old-{name}"));
+        let replaced = target.symlink_metadata().is_ok().then_some(aside);
+        if let Some(aside) = &replaced {
+            fs::rename(&target, aside).map_err(fail())?;
+        }
+        let result = fs::rename(self.hidden.path().join(name), &target).map_err(fail());
+        // Also when it has failed: then the old file has to come back.
+        placed.push(Placed { target, replaced });
+        result
     }
 }
 
+/// A name that has got its file, or lost the one it had.
+struct Placed {
+    target: PathBuf,
+    /// Where the file is that had this name before.
+    replaced: Option<PathBuf>,
+}
+
 fn parent(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-        _ => PathBuf::from("."),
-    }
+    directory_of(path).to_path_buf()
 }
 
 /// A file name with a number in it.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::FrameRate;
 use super::mp4::{Movie, Track};
+use super::sampling::FrameTimes;
 use crate::{Error, Result};
 
 /// Entries that an edit list may have: every entry may mean another pass of the decoder.
@@ -73,10 +74,20 @@ pub(super) struct Timeline {
     pub runs: Vec<Run>,
     pub frames: u64,
     pub duration: f64,
+    /// When the last frame disappears, in seconds from the beginning of the movie.
+    pub end: f64,
+    /// A tick of the track's clock, in seconds.
+    pub tick: f64,
     pub frame_rate: FrameRate,
 }
 
 impl Timeline {
+    /// When its frames are on the screen.
+    pub(super) fn frame_times(&self) -> FrameTimes {
+        let times = self.runs.iter().flat_map(|run| run.frames.iter().map(|frame| frame.time)).collect();
+        FrameTimes { times, end: self.end, tick: self.tick }
+    }
+
     /// Plans `track`: a frame is shown when its time lies within an edit, as FFmpeg has it.
     pub(super) fn new(movie: &Movie, track: &Track, max_frames: u64) -> Result<Self> {
         let bad = |reason: &str| Error::malformed(&movie.path, "video", reason);
@@ -91,7 +102,7 @@ impl Timeline {
             track.samples.iter().enumerate().map(|(index, sample)| (sample.presentation_time(), index)).collect();
         by_time.sort_unstable();
         let mut runs = Vec::new();
-        let (mut frames, mut ticks) = (0_u64, 0_u64);
+        let (mut frames, mut ticks, mut end) = (0_u64, 0_u64, 0.0);
         for stretch in stretches(track, movie.timescale) {
             let from = by_time.partition_point(|(time, _)| *time < stretch.media_start);
             let to = by_time.partition_point(|(time, _)| *time < stretch.media_end);
@@ -109,14 +120,17 @@ impl Timeline {
                 });
             }
             ticks += order.iter().map(|(_, index)| u64::from(track.samples[*index].duration)).sum::<u64>();
+            // Within the stretch, in seconds.
+            let since_start = |time: i64| (i128::from(time) - i128::from(stretch.media_start)) as f64 / timescale;
+            if let Some(&(time, sample)) = order.last() {
+                let disappears = time.saturating_add(track.samples[sample].duration.into());
+                end = stretch.start + since_start(disappears.min(stretch.media_end));
+            }
             runs.push(Run {
                 first_sample: first_sample.ok_or_else(|| bad("no key frame precedes its first frame"))?,
                 frames: order
                     .iter()
-                    .map(|&(time, sample)| Shown {
-                        sample,
-                        time: stretch.start + (i128::from(time) - i128::from(stretch.media_start)) as f64 / timescale,
-                    })
+                    .map(|&(time, sample)| Shown { sample, time: stretch.start + since_start(time) })
                     .collect(),
             });
         }
@@ -126,6 +140,6 @@ impl Timeline {
         let rate = frames.checked_mul(track.timescale.into()).filter(|_| ticks > 0);
         let frame_rate = rate.and_then(|numerator| FrameRate::new(numerator, ticks).ok());
         let frame_rate = frame_rate.ok_or_else(|| bad("its frames have no duration"))?;
-        Ok(Self { runs, frames, duration: ticks as f64 / timescale, frame_rate })
+        Ok(Self { runs, frames, duration: ticks as f64 / timescale, end, tick: 1.0 / timescale, frame_rate })
     }
 }

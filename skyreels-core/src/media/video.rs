@@ -7,8 +7,9 @@ use std::path::Path;
 #[cfg(feature = "ffmpeg")]
 use super::ffmpeg::FfmpegReader;
 use super::native::{self, NativeReader};
+use super::sampling::FrameTimes;
 use super::yuv::{Colour, Yuv420};
-use super::{FrameRate, orientation, sampling};
+use super::{FrameRate, orientation};
 use crate::{Error, Frame, Limits, Result};
 
 /// What is known about a video before its frames are read.
@@ -75,6 +76,7 @@ pub struct DecodedPlanes {
 pub struct VideoReader {
     info: VideoInfo,
     source: Source,
+    max_frames: u64,
     finished: bool,
 }
 
@@ -96,15 +98,16 @@ impl VideoReader {
     pub fn open(path: impl AsRef<Path>, limits: &Limits) -> Result<Self> {
         let path = path.as_ref();
         let opened = check_container(path).and_then(|()| NativeReader::open(path, limits));
-        match opened {
-            Ok((reader, info)) => Ok(Self { info, source: Source::Native(Box::new(reader)), finished: false }),
+        let (source, info) = match opened {
+            Ok((reader, info)) => (Source::Native(Box::new(reader)), info),
             #[cfg(feature = "ffmpeg")]
             Err(unsupported @ Error::Unsupported { .. }) => match FfmpegReader::open(path, limits)? {
-                Some((reader, info)) => Ok(Self { info, source: Source::Ffmpeg(reader), finished: false }),
-                None => Err(unsupported),
+                Some((reader, info)) => (Source::Ffmpeg(reader), info),
+                None => return Err(unsupported),
             },
-            Err(error) => Err(error),
-        }
+            Err(error) => return Err(error),
+        };
+        Ok(Self { info, source, max_frames: limits.max_frames, finished: false })
     }
 
     /// What is known about the video.
@@ -131,16 +134,28 @@ impl VideoReader {
         next.transpose()
     }
 
+    /// When the frames are on the screen.
+    pub fn frame_times(&self) -> FrameTimes {
+        match &self.source {
+            Source::Native(reader) => reader.frame_times(),
+            #[cfg(feature = "ffmpeg")]
+            Source::Ffmpeg(reader) => reader.frame_times(),
+        }
+    }
+
     /// The frames at the numbers in `indices`, which must not decrease; a number may come twice.
     ///
-    /// Frames in between are decoded but not converted. See [`sampling`].
+    /// Frames in between are decoded but not converted. See [`sampling`](super::sampling).
     pub fn select(self, indices: Vec<u64>) -> SelectedFrames {
         SelectedFrames { video: self, indices: indices.into_iter(), last: None }
     }
 
-    /// The frames that show the video at `target` frames per second, at most `limit` of them.
+    /// The frames that are on the screen at the instants `k / target`, at most `limit` of them and never more than
+    /// [`Limits::max_frames`]; see [`FrameTimes::indices_at`].
     pub fn sample(self, target: FrameRate, limit: usize) -> SelectedFrames {
-        let indices = sampling::sample_indices(self.info.frames, self.info.frame_rate, target, limit);
+        // A pause of years in an edit list must not become as many frames.
+        let limit = limit.min(usize::try_from(self.max_frames).unwrap_or(usize::MAX));
+        let indices = self.frame_times().indices_at(target, limit);
         self.select(indices)
     }
 

@@ -1,6 +1,9 @@
 //! What several tests of this crate need.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
 
 /// A folder of the shared test material; prints why and gives `None` where it is absent.
 #[allow(dead_code, reason = "not every test uses every helper")]
@@ -13,37 +16,38 @@ pub fn shared(folder: &str) -> Option<PathBuf> {
     Some(path)
 }
 
-/// The tensors of one golden file.
+/// A tensor of a golden file: name, element type, shape, little-endian bytes.
+pub type Stored = (String, Dtype, Vec<usize>, Vec<u8>);
+
+/// A tensor of single-precision numbers.
 #[allow(dead_code, reason = "not every test uses every helper")]
-pub struct Golden {
-    bytes: Vec<u8>,
-    names: Vec<String>,
+pub fn floats(name: &str, shape: &[usize], values: &[f32]) -> Stored {
+    (name.into(), Dtype::F32, shape.to_vec(), values.iter().flat_map(|value| value.to_le_bytes()).collect())
 }
 
+/// A tensor of whole numbers.
 #[allow(dead_code, reason = "not every test uses every helper")]
-impl Golden {
-    /// `name` without its ending, under the shared folder.
-    pub fn open(name: &str) -> Option<Self> {
-        let path = shared(&format!("{name}.safetensors"))?;
-        let bytes = std::fs::read(path).unwrap();
-        let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-        let mut names: Vec<String> = tensors.names().into_iter().map(Into::into).collect();
-        names.sort();
-        Some(Self { bytes, names })
-    }
+pub fn integers(name: &str, values: &[i64]) -> Stored {
+    (name.into(), Dtype::I64, vec![values.len()], values.iter().flat_map(|value| value.to_le_bytes()).collect())
+}
 
-    /// Names of all tensors.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().map(String::as_str)
-    }
+/// A picture as a golden file has it.
+#[allow(dead_code, reason = "not every test uses every helper")]
+pub fn picture(name: &str, picture: &skyreels_core::Frame) -> Stored {
+    let shape = vec![picture.height() as usize, picture.width() as usize, 3];
+    (name.into(), Dtype::U8, shape, picture.as_raw().clone())
+}
 
-    /// A `[height, width, 3]` tensor of bytes.
-    pub fn picture(&self, name: &str) -> skyreels_core::Frame {
-        let tensors = safetensors::SafeTensors::deserialize(&self.bytes).unwrap();
-        let tensor = tensors.tensor(name).unwrap();
-        let &[height, width, 3] = tensor.shape() else { panic!("{name} is {:?}", tensor.shape()) };
-        skyreels_core::Frame::from_raw(width as u32, height as u32, tensor.data().to_vec()).unwrap()
-    }
+/// Writes a golden file of our own; the path of its JSON.
+#[allow(dead_code, reason = "not every test uses every helper")]
+pub fn write_golden(folder: &Path, name: &str, header: &str, tensors: &[Stored]) -> PathBuf {
+    let views = tensors
+        .iter()
+        .map(|(name, dtype, shape, bytes)| (name, TensorView::new(*dtype, shape.clone(), bytes).unwrap()));
+    std::fs::write(folder.join(format!("{name}.safetensors")), safetensors::serialize(views, None).unwrap()).unwrap();
+    let path = folder.join(format!("{name}.json"));
+    std::fs::write(&path, header).unwrap();
+    path
 }
 
 /// A picture with soft shapes that move with `index`.

@@ -1,10 +1,10 @@
 //! One forward pass of the transformer with all stored intermediates.
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use skyreels_core::golden::{Golden, Report};
 use skyreels_core::{Precision, Progress};
 
-use super::{axes, compare_trace};
+use super::compare_trace;
 use crate::trace::Trace;
 use crate::transformer::{Rotary, TransformerConfig};
 use crate::{Error, Result};
@@ -16,10 +16,9 @@ pub(super) fn run(file: &Golden, device: &Device) -> Result<Report> {
     let config: TransformerConfig = file.config("")?;
     let model = file.weights("").load(config.init(device)?, Precision::F32, Progress::none())?;
 
-    let [_, frames, _, height, width] = axes(file, "hidden_states")?;
-    let _: [usize; 3] = axes(file, "encoder_hidden_states")?;
-    let latents = file.input("hidden_states")?.tensor(device);
-    let identity = file.input("encoder_hidden_states")?.tensor(device);
+    let latents: Tensor<5> = file.tensor("hidden_states", device)?;
+    let identity = file.tensor("encoder_hidden_states", device)?;
+    let [_, frames, _, height, width] = latents.dims();
     let timesteps: Vec<usize> = file.input("timestep")?.data.iter().map(|t| *t as usize).collect();
     let rotary = config.rotary(frames, height, width, device)?;
     check_rotary(file, &rotary)?;

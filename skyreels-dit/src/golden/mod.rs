@@ -41,12 +41,3 @@ fn compare_trace(report: &mut Report, file: &Golden, trace: &Trace) -> Result<()
     }
     Ok(())
 }
-
-/// The shape of an input, when it has `D` axes.
-fn axes<const D: usize>(file: &Golden, name: &str) -> Result<[usize; D]> {
-    let shape = file.input(name)?.shape;
-    shape.as_slice().try_into().map_err(|_| {
-        let reason = format!("input `{name}` has shape {shape:?}, not {D} axes");
-        Error::Core(skyreels_core::Error::malformed(file.path(), "golden file", reason))
-    })
-}

@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use skyreels_core::golden::{Golden, Report};
 use skyreels_core::{Precision, Progress};
 
-use super::{axes, compare_trace};
+use super::compare_trace;
 use crate::Result;
 use crate::siglip::SiglipConfig;
 use crate::trace::Trace;
@@ -19,9 +19,8 @@ pub(super) fn run(file: &Golden, device: &Device) -> Result<Report> {
     };
     let tower = weights.load(tower, Precision::F32, Progress::none())?;
 
-    let _: [usize; 4] = axes(file, "pixel_values")?;
     let mut trace = Trace::on();
-    let tokens = tower.forward_traced(file.input("pixel_values")?.tensor(device), &mut trace)?;
+    let tokens = tower.forward_traced(file.tensor("pixel_values", device)?, &mut trace)?;
     let mut report = Report::new(file);
     compare_trace(&mut report, file, &trace)?;
     if let Some(pooled) = tower.pool(tokens) {

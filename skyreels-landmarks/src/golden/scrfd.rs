@@ -72,7 +72,7 @@ pub(super) fn run_network(file: &Golden, device: &Device) -> Result<Report> {
     let config: ScrfdConfig = file.config("")?;
     let network = file.load("", config.init(device))?;
     let mut report = Report::new(file);
-    for output in network.forward(file.input("input")?.tensor(device)) {
+    for output in network.forward(file.tensor("input", device)?) {
         let stride = output.stride;
         report.compare(file, &format!("scores_{stride}"), output.scores)?;
         report.compare(file, &format!("boxes_{stride}"), output.edges)?;

@@ -21,7 +21,7 @@ const NETWORKS: [[&str; 2]; 3] = [
 pub(super) fn run(file: &Golden, device: &Device) -> Result<Report> {
     let config: SmirkConfig = file.config("")?;
     let encoder = file.load("", config.init(device))?;
-    let images: Tensor<4> = file.input("images_u8")?.tensor(device);
+    let images: Tensor<4> = file.tensor("images_u8", device)?;
     let output = encoder.forward(images / 255.0);
     let mut report = Report::new(file);
     report.compare(file, "pose_params", output.pose)?;

@@ -178,6 +178,7 @@ pub(super) fn face(posed: &Posed, size: [u32; 2]) -> FoundFace {
         [x, y, z, <[f32; 3]>::from(place)[axis]]
     };
     FoundFace {
+        id: None,
         blendshapes: *expression.weights(),
         matrix: [row(0), row(1), row(2), [0.0, 0.0, 0.0, 1.0]],
         head_points: posed.landmarks.iter().map(|point| (*point).into()).collect(),
