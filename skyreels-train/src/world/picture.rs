@@ -1,5 +1,7 @@
 //! From a posed person to a picture.
 
+use std::sync::LazyLock;
+
 use rayon::prelude::*;
 use skyreels_core::Frame;
 
@@ -26,7 +28,7 @@ pub(super) fn draw(posed: &Posed, size: [u32; 2]) -> Frame {
     let seen = look(&posed.places, &mesh.triangles, &mesh.parts, size, samples);
     let shadow = Shadow::cast(posed);
     let backdrop = Backdrop::new(&posed.person.palette.scene.background, size);
-    let table = encoding();
+    let table: &[u8] = &ENCODING;
     let painter = Painter { posed, seen, shadow, backdrop, samples: samples as usize };
     let (width, height) = (size[0] as usize, size[1] as usize);
     let mut bytes = vec![0u8; 3 * width * height];
@@ -40,14 +42,14 @@ pub(super) fn draw(posed: &Posed, size: [u32; 2]) -> Frame {
 }
 
 /// sRGB bytes of evenly spaced linear light.
-fn encoding() -> Vec<u8> {
+static ENCODING: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let byte = |i: usize| {
         let v = i as f32 / (STEPS - 1) as f32;
         let encoded = if v <= 0.003_130_8 { 12.92 * v } else { 1.055 * v.powf(1.0 / 2.4) - 0.055 };
         (encoded * 255.0 + 0.5) as u8
     };
     (0..STEPS).map(byte).collect()
-}
+});
 
 /// Samples of one triangle in a pixel: how many, and the sum of their columns and rows.
 #[derive(Clone, Copy)]
