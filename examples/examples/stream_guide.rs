@@ -9,8 +9,8 @@ use skyreels_core::media::{FrameRate, VideoOptions, VideoReader, write_clip};
 use skyreels_core::{Frame, Limits, Progress, open_device};
 use skyreels_landmarks::draw::Border;
 use skyreels_landmarks::{
-    FaceFollower, FaceLandmarker, FacePick, FaceTracker, LiveMotion, MeshRetargeter, MeshStream, PortraitFace,
-    guide_frame, synthetic,
+    FaceFollower, FaceLandmarker, FacePick, LiveMotion, MeshRetargeter, MeshStream, PortraitFace, guide_frame,
+    synthetic,
 };
 
 const SIZE: [u32; 2] = [720, 480];
@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [task, video, output] = arguments.as_slice() else { return Err("name face model, video and output".into()) };
     let limits = Limits::default();
-    let tracker = FaceLandmarker::open(task, &limits, &open_device("auto")?)?;
+    let tracker = FaceLandmarker::open(task.as_ref(), &limits, &open_device("auto")?)?;
     let portrait = PortraitFace::new(&synthetic::portrait(SIZE[0], SIZE[1], 1)?.1, SIZE)?;
 
     let mut follower = FaceFollower::new(FacePick::Largest);
