@@ -9,8 +9,8 @@ use skyreels_core::media::{FrameRate, VideoOptions, VideoReader, write_clip};
 use skyreels_core::{Frame, Limits, Progress, open_device};
 use skyreels_landmarks::draw::Border;
 use skyreels_landmarks::{
-    FaceFollower, FaceLandmarker, FacePick, LiveMotion, MeshRetargeter, MeshStream, PortraitFace, guide_frame,
-    synthetic,
+    FaceFollower, FaceLandmarker, FacePick, LiveMotion, MeshRetargeter, MeshStream, PortraitFace, StreamOptions,
+    guide_frame, synthetic,
 };
 
 const SIZE: [u32; 2] = [720, 480];
@@ -22,13 +22,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tracker = FaceLandmarker::open(task.as_ref(), &limits, &open_device("auto")?)?;
     let portrait = PortraitFace::new(&synthetic::portrait(SIZE[0], SIZE[1], 1)?.1, SIZE)?;
 
+    let mut faces = tracker.stream(&StreamOptions::default())?;
     let mut follower = FaceFollower::new(FacePick::Largest);
     let mut live = LiveMotion::new();
     let mut stream: Option<MeshStream> = None;
     let mut slowest = Duration::ZERO;
-    let mut step = |picture: &Frame| -> Result<Frame, skyreels_landmarks::Error> {
+    let mut step = |picture: &Frame, at: Duration| -> Result<Frame, skyreels_landmarks::Error> {
         let begun = Instant::now();
-        let face = follower.follow(tracker.detect(picture)?);
+        let face = follower.follow(faces.track(picture, at)?);
         let motion = live.push(face.as_ref())?;
         // The first face seen is what the portrait is taken to show.
         if let (None, Some(first), Some(sizes)) = (&stream, &motion, live.proportions()) {
@@ -42,8 +43,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Ok(guide)
     };
     let camera = VideoReader::open(video, &limits)?.sample(FrameRate::NATIVE, usize::MAX);
-    let guides = camera
-        .map(|frame| step(&frame?.image).map_err(|error| skyreels_core::Error::invalid("frame", error.to_string())));
+    let times = (0..).map(|number| Duration::from_secs_f64(FrameRate::NATIVE.time_of(number)));
+    let guides = camera.zip(times).map(|(frame, at)| {
+        step(&frame?.image, at).map_err(|error| skyreels_core::Error::invalid("frame", error.to_string()))
+    });
     write_clip(output, guides, FrameRate::NATIVE, None, &VideoOptions::default(), Progress::none())?;
     println!("slowest frame: {slowest:.1?} from picture to guide");
     Ok(())
