@@ -8,11 +8,16 @@ use skyreels::model::inspect;
 use super::args::Inspect;
 use super::{Outcome, Reporter, Result};
 
+/// Name of this operation in progress reports.
+const STAGE: &str = "inspect";
 const MIB: f64 = (1 << 20) as f64;
 
 pub fn run(args: &Inspect, reporter: &Reporter) -> Result {
+    let device = open_device(&args.device)?;
     let model = ModelDir::open(&args.model, &Limits::default())?;
-    let inspection = inspect(&model, args.precision, &open_device("auto")?)?;
+    reporter.progress().report(STAGE, 0, Some(1))?;
+    let inspection = inspect(&model, args.precision, &device)?;
+    reporter.progress().report(STAGE, 1, Some(1))?;
     let [frames, height, width] = inspection.native_size;
     let mut text = format!("{}: makes {frames} frames of {height}x{width}\n", args.model.display());
     for component in &inspection.components {

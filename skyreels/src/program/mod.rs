@@ -3,9 +3,11 @@
 mod animate;
 mod args;
 mod decode;
+mod faces;
 mod init;
 mod inspect;
 mod landmarks;
+mod points;
 mod report;
 mod source;
 mod verify;
