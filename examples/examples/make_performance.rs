@@ -4,8 +4,9 @@
 
 use skyreels_landmarks::synthetic;
 
-/// Seconds of the published model's clip: 47 frames at 12 per second.
+/// Frames that the published model's clip shows: 49 less the two leading ones, just under four seconds.
 const FRAMES: usize = 47;
+/// Frames per second of the published model.
 const RATE: f64 = 12.0;
 const SEED: u64 = 1;
 

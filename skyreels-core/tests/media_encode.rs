@@ -7,7 +7,8 @@ use std::path::Path;
 
 use common::{moving_picture, psnr, shared};
 use skyreels_core::media::{
-    Colour, FrameRate, Matrix, Quality, VideoOptions, VideoReader, VideoWriter, read_picture, write_clip, write_picture,
+    ClipFormat, ClipWriter, Colour, FrameRate, Matrix, Quality, Sound, VideoOptions, VideoReader, VideoWriter,
+    WrittenClip, check_clip_target, read_picture, write_clip, write_picture,
 };
 use skyreels_core::{Error, Event, Frame, Limits, Progress, Result};
 
@@ -105,6 +106,78 @@ fn sound_that_is_not_there_is_no_error_and_sound_that_cannot_go_along_is() {
     assert!(matches!(write(&wave), Err(Error::Unsupported { .. })));
     assert!(matches!(write(&directory.path().join("absent.mp4")), Err(Error::Io { .. })));
     assert_eq!(entries(directory.path()), ["a.wav", "silent.mp4"]);
+}
+
+#[test]
+fn sound_is_refused_before_the_first_frame_is_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let (video, sound) = (directory.path().join("video.mp4"), directory.path().join("sound.mp4"));
+    let options = VideoOptions::default();
+    write_clip(&video, frames(24, 32, 32), FrameRate::NATIVE, None, &options, Progress::none()).unwrap();
+    // Packets are copied without a look into them, so that a track of pictures that is called sound will do.
+    let bytes = std::fs::read(&video).unwrap();
+    let handler = bytes.windows(4).position(|window| window == b"vide").unwrap();
+    let mut bytes = bytes;
+    bytes[handler..handler + 4].copy_from_slice(b"soun");
+    std::fs::write(&sound, &bytes).unwrap();
+    assert!(Sound::open(&video, &Limits::default()).unwrap().is_none());
+
+    let out = directory.path().join("out.mp4");
+    let opened = Sound::open(&sound, &Limits::default()).unwrap();
+    // What was opened stays there, whatever becomes of the name.
+    std::fs::remove_file(&sound).unwrap();
+    let mut writer = ClipWriter::create(&out, FrameRate::NATIVE, &options).unwrap().with_sound(opened);
+    frames(24, 32, 32).for_each(|frame| writer.push(&frame.unwrap()).unwrap());
+    assert_eq!(writer.finish().unwrap(), WrittenClip { frames: 24, audio_packets: 24 });
+
+    std::fs::write(&sound, &bytes[..bytes.len() - 1]).unwrap();
+    let error = Sound::open(&sound, &Limits::default()).unwrap_err();
+    assert!(matches!(error, Error::Malformed { .. }) && error.to_string().contains("cut off"), "{error}");
+    let never = std::iter::from_fn(|| -> Option<Result<Frame, Error>> { panic!("a frame was asked for") });
+    assert!(write_clip(&out, never, FrameRate::NATIVE, Some(&sound), &options, Progress::none()).is_err());
+}
+
+#[test]
+fn a_target_that_cannot_be_written_is_refused_before_the_work() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = |name: &str| directory.path().join(name);
+    std::fs::create_dir_all(place("empty")).unwrap();
+    std::fs::create_dir_all(place("full.mp4/inside")).unwrap();
+    let check = |name: &str, rate: &str| check_clip_target(place(name), rate.parse().unwrap());
+    for (name, format) in [
+        ("a.mp4", ClipFormat::Mp4),
+        ("a.M4V", ClipFormat::Mp4),
+        ("a.gif", ClipFormat::Gif),
+        ("a_%d.png", ClipFormat::Png),
+        ("new", ClipFormat::Png),
+        ("empty", ClipFormat::Png),
+    ] {
+        assert_eq!(check(name, "12").unwrap(), format, "{name}");
+        assert_eq!(format.carries_sound(), format == ClipFormat::Mp4);
+    }
+    for (name, rate, part) in [
+        ("a.avi", "12", "a.avi"),
+        ("a.png", "12", "frame_%04d.png"),
+        ("a.gif", "60", "60"),
+        ("a.mp4", "1/4294967295", "too slow"),
+        ("full.mp4", "12", "directory"),
+        ("absent/a.mp4", "12", "absent"),
+        ("absent/folder", "12", "absent"),
+    ] {
+        let error = check(name, rate).unwrap_err().to_string();
+        assert!(error.contains(part), "{name}: {error}");
+    }
+    std::fs::write(place("empty/inside"), b"").unwrap();
+    assert!(check("empty", "12").unwrap_err().to_string().contains("not empty"));
+    assert_eq!(entries(directory.path()), ["empty", "full.mp4"]);
+}
+
+#[test]
+fn an_empty_folder_is_filled_with_pictures() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = VideoOptions::default();
+    write_clip(directory.path(), frames(3, 8, 8), FrameRate::NATIVE, None, &options, Progress::none()).unwrap();
+    assert_eq!(entries(directory.path()), ["frame_00000.png", "frame_00001.png", "frame_00002.png"]);
 }
 
 #[test]

@@ -4,21 +4,15 @@ mod common;
 
 use std::fs;
 
-use common::{ASSETS, GOLDEN, run, skyreels, tiny};
+use common::{GOLDEN, accepted, demo, events, refused, run, says, skyreels, tiny};
+use serde_json::Value;
 use skyreels::core::Limits;
 use skyreels::core::media::VideoReader;
-
-/// A drawn portrait and the motion file that ships with the repository.
-fn demo() -> String {
-    format!("animate --portrait drawn:1 --driving {ASSETS}/performance.safetensors --steps 2")
-}
 
 #[test]
 fn the_first_command_of_the_readme_makes_a_video() {
     let directory = tempfile::tempdir().unwrap();
-    let output = run(directory.path(), &format!("{} --side-by-side -o {{}}/out.mp4", demo()));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    let (_, said) = accepted(directory.path(), &format!("{} --side-by-side -o {{}}/out.mp4", demo(2)));
     assert!(said.contains("pixels of the result are noise"), "{said}");
     let video = VideoReader::open(directory.path().join("out.mp4"), &Limits::default()).unwrap();
     let info = *video.info();
@@ -27,30 +21,39 @@ fn the_first_command_of_the_readme_makes_a_video() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
+fn seed_sampler_and_guidance_decide_the_bytes() {
     let directory = tempfile::tempdir().unwrap();
-    let bytes = |seed: u32, name: &str| {
-        let output = run(directory.path(), &format!("{} --frames 9 --seed {seed} -o {{}}/{name}.mp4", demo()));
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        fs::read(directory.path().join(format!("{name}.mp4"))).unwrap()
+    let bytes = |options: &str| {
+        accepted(directory.path(), &format!("{} --frames 9 {options} -o {{}}/out.mp4", demo(2)));
+        fs::read(directory.path().join("out.mp4")).unwrap()
     };
-    let first = bytes(1, "first");
-    assert_eq!(first, bytes(1, "again"));
-    assert_ne!(first, bytes(2, "other"));
+    let first = bytes("--seed 1");
+    assert_eq!(first, bytes("--seed 1"));
+    for options in ["--seed 2", "--seed 1 --sampler dpm", "--seed 1 --guidance 1", "--seed 1 --dynamic-guidance"] {
+        assert_ne!(first, bytes(options), "{options}");
+    }
+}
+
+#[test]
+fn an_empty_folder_can_be_the_output() {
+    let directory = tempfile::tempdir().unwrap();
+    accepted(directory.path(), &format!("{} --frames 9 -o {{}}", demo(1)));
+    let names = common::names(directory.path());
+    assert_eq!((names.len(), names[6].as_str()), (7, "frame_00006.png"));
 }
 
 #[test]
 fn kept_latents_can_be_decoded_later() {
     let directory = tempfile::tempdir().unwrap();
     tiny(directory.path());
-    let output =
-        run(directory.path(), &format!("{} --model {{}}/tiny --keep-intermediates {{}}/kept -o {{}}/out.mp4", demo()));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    accepted(
+        directory.path(),
+        &format!("{} --model {{}}/tiny --keep-intermediates {{}}/kept -o {{}}/out.mp4", demo(2)),
+    );
     for name in ["motion.safetensors", "conditioning.safetensors", "latents.safetensors", "guide.mp4"] {
         assert!(directory.path().join("kept").join(name).exists(), "{name}");
     }
-    let output = run(directory.path(), "decode {}/kept/latents.safetensors --model {}/tiny -o {}/later.mp4");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    accepted(directory.path(), "decode {}/kept/latents.safetensors --model {}/tiny -o {}/later.mp4");
     let first = |name: &str| {
         let mut video = VideoReader::open(directory.path().join(name), &Limits::default()).unwrap();
         video.next().unwrap().unwrap().image
@@ -59,37 +62,94 @@ fn kept_latents_can_be_decoded_later() {
 }
 
 #[test]
-fn json_output_is_one_object_per_line() {
+fn json_output_is_one_object_per_line_and_the_plan_comes_first() {
     let directory = tempfile::tempdir().unwrap();
-    let output = run(directory.path(), &format!("--json {} --frames 9 -o {{}}/out.gif", demo()));
-    assert!(output.status.success());
-    let text = String::from_utf8(output.stdout).unwrap();
-    let events: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    for kind in ["plan", "progress", "done", "time"] {
-        assert!(events.iter().any(|event| event["event"] == kind), "{kind}");
-    }
+    let (out, _) = accepted(directory.path(), &format!("--json {} --frames 9 -o {{}}/out.gif", demo(3)));
+    let events = events(&out);
+    let first = |kind: &str| {
+        events.iter().position(|event| event["event"] == kind).unwrap_or_else(|| panic!("no event {kind}"))
+    };
+    assert!(first("plan") < first("progress"));
+    assert!(first("progress") < first("done") && first("done") < first("time"));
+    assert!(events[first("plan")]["plan"]["stages"].as_array().unwrap().iter().all(|s| s["activations"].is_u64()));
+
+    // Every step says how long it took; the first report of a stage has nothing to say.
+    let steps: Vec<&Value> = events.iter().filter(|e| e["event"] == "progress" && e["stage"] == "denoise").collect();
+    assert_eq!(steps.iter().map(|e| e["done"].as_u64().unwrap()).collect::<Vec<_>>(), [0, 1, 2, 3]);
+    assert!(steps[0]["seconds"].is_null());
+    assert!(steps[1..].iter().all(|event| event["seconds"].as_f64().unwrap() > 0.0));
+    let encoded = events.iter().rfind(|event| event["stage"] == "encode" && event["event"] == "progress").unwrap();
+    assert_eq!((&encoded["done"], &encoded["total"]), (&7.into(), &7.into()));
 }
 
 #[test]
 fn inspect_says_what_is_there_and_what_is_missing() {
     let directory = tempfile::tempdir().unwrap();
     let model = tiny(directory.path());
-    let output = run(directory.path(), "inspect {}/tiny");
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success() && text.matches("complete").count() == 4, "{text}");
+    let (text, _) = accepted(directory.path(), "inspect {}/tiny --device cpu");
+    assert_eq!(text.matches("complete").count(), 4, "{text}");
+    says(&text, &["makes 17 frames of 96x160", "denoise", "MiB weights", "peak about"]);
+    let (json, _) = accepted(directory.path(), "--json inspect {}/tiny --precision f32");
+    let peak = |precision: &str| {
+        let (json, _) = accepted(directory.path(), &format!("--json inspect {{}}/tiny --precision {precision}"));
+        let events = events(&json);
+        let inspection = &events.iter().find(|event| event["event"] == "inspection").unwrap()["inspection"];
+        inspection["plan"]["stages"][3]["weights"].as_u64().unwrap()
+    };
+    assert_eq!(peak("f32"), 2 * peak("bf16"), "{json}");
     fs::remove_file(model.join("vae/diffusion_pytorch_model.safetensors")).unwrap();
     let output = run(directory.path(), "inspect {}/tiny");
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(text.contains("holds neither diffusion_pytorch_model.safetensors"), "{text}");
+    says(&refused(directory.path(), "inspect {}/tiny --device quantum"), &["quantum"]);
+}
+
+#[test]
+fn a_run_that_memory_will_not_do_is_refused_unless_forced() {
+    let directory = tempfile::tempdir().unwrap();
+    let model = tiny(directory.path());
+    // A face projector of some terabytes: only described, never allocated.
+    let config = model.join("transformer/config.json");
+    let mut text = fs::read_to_string(&config).unwrap();
+    for (field, size) in [("pose_proj_hidden", 72), ("text_embed_dim", 48), ("time_embed_dim", 32)] {
+        let small = format!("\"{field}\": {size}");
+        assert!(text.contains(&small), "{text}");
+        text = text.replace(&small, &format!("\"{field}\": 1048576"));
+    }
+    fs::write(&config, text).unwrap();
+    let run = format!("{} --model {{}}/tiny -o {{}}/out.mp4", demo(1));
+    let error = refused(directory.path(), &run);
+    says(&error, &["plan:", "this run needs about", "MiB are free", "--precision bf16", "--frames", "--force"]);
+    assert!(!error.contains("draw "), "nothing was begun: {error}");
+    // Forced, it goes on until the weights turn out to be of another size.
+    let error = refused(directory.path(), &format!("{run} --force"));
+    says(&error, &["misshapen", "1048576", "draw "]);
+}
+
+#[test]
+fn init_writes_a_whole_checkpoint_into_a_new_or_empty_directory_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path();
+    fs::create_dir(place.join("empty")).unwrap();
+    for name in ["deep/new", "empty"] {
+        accepted(place, &format!("init {{}}/{name}"));
+        let parts = ["pose_guider", "scheduler", "siglip-so400m-patch14-384", "transformer", "vae"];
+        assert_eq!(common::names(&place.join(name)), parts, "{name}");
+        accepted(place, &format!("inspect {{}}/{name}"));
+    }
+    let weights = |name: &str| fs::read(place.join(name).join("vae/diffusion_pytorch_model.safetensors")).unwrap();
+    assert_eq!(weights("deep/new"), weights("empty"));
+    accepted(place, "init {}/seeded --seed 1");
+    assert_ne!(weights("seeded"), weights("empty"));
+    says(&refused(place, "init {}/empty"), &["empty is not empty", "name a new directory"]);
+    says(&refused(place, "init {}/other --device quantum"), &["quantum"]);
 }
 
 #[test]
 fn verify_passes_the_committed_golden_files_and_fails_a_changed_one() {
     let directory = tempfile::tempdir().unwrap();
-    let output = run(directory.path(), &format!("verify --golden {GOLDEN} --device cpu"));
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{text}");
+    let (text, _) = accepted(directory.path(), &format!("verify --golden {GOLDEN} --device cpu"));
     assert!(text.contains(" 0 failed, 0 skipped"), "{text}");
 
     let changed = directory.path().join("golden");
@@ -99,13 +159,38 @@ fn verify_passes_the_committed_golden_files_and_fails_a_changed_one() {
     fs::write(changed.join("renamed.json"), json.replace("\"layer_norm_eps\": 1e-06", "\"layer_norm_eps\": 1e-02"))
         .unwrap();
     let output = run(directory.path(), "verify --golden {}/golden --device cpu");
-    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    says(&text, &["0 passed, 1 failed, 0 skipped"]);
 }
 
+#[test]
+fn verify_goes_on_after_a_damaged_golden_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let golden = directory.path().join("golden");
+    fs::create_dir(&golden).unwrap();
+    let bytes = fs::read(format!("{GOLDEN}/siglip.safetensors")).unwrap();
+    // In alphabetical order the damaged ones come first.
+    for (name, bytes) in [("a_cut", &bytes[..bytes.len() / 2]), ("b_empty", &[]), ("good", &bytes[..])] {
+        fs::write(golden.join(name).with_extension("safetensors"), bytes).unwrap();
+        fs::copy(format!("{GOLDEN}/siglip.json"), golden.join(name).with_extension("json")).unwrap();
+    }
+    let output = run(directory.path(), "verify --golden {}/golden --device cpu");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    says(&text, &["a_cut.json: FAILED", "a_cut.safetensors", "b_empty.json: FAILED", "1 passed, 2 failed, 0 skipped"]);
+    let output = run(directory.path(), "--json verify --golden {}/golden --device cpu");
+    let events = events(&String::from_utf8(output.stdout).unwrap());
+    let passed: Vec<_> = events.iter().filter(|e| e["event"] == "golden").map(|e| &e["passed"]).collect();
+    assert_eq!(passed, [false, false, true]);
+    says(&refused(directory.path(), "verify --golden {}"), &["no pair NAME.json"]);
+}
+
+#[cfg(not(feature = "cuda"))]
 #[test]
 fn a_device_that_is_not_there_is_named_with_its_feature() {
     let output = skyreels().args(["verify", "--golden", GOLDEN, "--device", "cuda:7"]).output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2));
-    assert!(error.contains("cuda"), "{error}");
+    says(&error, &["`cuda:7`", "`--features cuda`"]);
 }

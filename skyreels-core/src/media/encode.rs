@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::audio;
 use super::codec::{CodecError, Packet, VideoEncoder};
 use super::h264::H264Encoder;
 use super::mp4::Movie;
 use super::mux::Muxer;
 use super::yuv::{Colour, Yuv420};
-use super::{FrameRate, Quality};
+use super::{FrameRate, Quality, Sound};
 use crate::output::OutputFile;
 use crate::{Error, Frame, Limits, Result};
 
@@ -110,12 +109,17 @@ impl VideoWriter {
     /// video ends. A file without sound is no error.
     ///
     /// # Errors
-    /// [`Error::Io`] when the file cannot be read, [`Error::Malformed`] when it is damaged, [`Error::Unsupported`]
-    /// when it is of another format.
+    /// Those of [`Sound::open`].
     pub fn with_audio(mut self, source: impl AsRef<Path>, limits: &Limits) -> Result<Self> {
-        let movie = open_sound(source.as_ref(), limits)?;
-        self.sound = audio::sound_of(&movie).is_some().then_some(movie);
+        self.sound = Sound::open(source, limits)?.map(|sound| sound.movie);
         Ok(self)
+    }
+
+    /// Lets sound that is already open go along.
+    #[must_use]
+    pub fn with_sound(mut self, sound: Sound) -> Self {
+        self.sound = Some(sound.movie);
+        self
     }
 
     /// Appends a frame.
@@ -157,19 +161,6 @@ impl std::fmt::Debug for VideoWriter {
             .field("target", &self.target)
             .field("frames", &self.frames)
             .finish_non_exhaustive()
-    }
-}
-
-/// Sound comes from MP4 alone, because only its packets can go into an MP4 file as they are.
-fn open_sound(path: &Path, limits: &Limits) -> Result<Movie> {
-    match super::video::check_container(path) {
-        Ok(()) => Movie::open(path, limits),
-        Err(Error::Io { action, path, source }) => Err(Error::Io { action, path, source }),
-        Err(_) => {
-            let help = "convert it with `ffmpeg -i INPUT -vn -c:a aac OUTPUT.m4a`";
-            let what = "sound from anything but MP4, MOV or M4A".into();
-            Err(Error::Unsupported { path: path.to_path_buf(), what, help: help.into() })
-        }
     }
 }
 

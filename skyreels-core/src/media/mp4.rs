@@ -146,8 +146,8 @@ impl Movie {
         self.tracks.iter().find(|track| track.kind == kind)
     }
 
-    /// Reads the bytes of a sample into `buffer`.
-    pub(super) fn read(&mut self, sample: &Sample, buffer: &mut Vec<u8>) -> Result<()> {
+    /// Refuses a sample that does not lie in the file.
+    pub(super) fn check(&self, sample: &Sample) -> Result<()> {
         let end = sample.offset.checked_add(u64::from(sample.size));
         if end.is_none_or(|end| end > self.length) {
             return Err(Error::malformed(
@@ -160,6 +160,12 @@ impl Movie {
                 ),
             ));
         }
+        Ok(())
+    }
+
+    /// Reads the bytes of a sample into `buffer`.
+    pub(super) fn read(&mut self, sample: &Sample, buffer: &mut Vec<u8>) -> Result<()> {
+        self.check(sample)?;
         buffer.resize(sample.size as usize, 0);
         self.file
             .seek(SeekFrom::Start(sample.offset))

@@ -33,11 +33,17 @@ pub(super) struct GifWriter {
 }
 
 impl GifWriter {
-    pub(super) fn new(output: OutputFile, path: &Path, rate: FrameRate) -> Result<Self> {
+    /// Refuses rates that a GIF does not have.
+    pub(super) fn check_rate(rate: FrameRate) -> Result<()> {
         if rate.as_f64() > MAX_GIF_RATE {
             let reason = format!("{rate} is above {MAX_GIF_RATE}, the most that a GIF can show; write an mp4");
             return Err(Error::invalid("frame rate", reason));
         }
+        Ok(())
+    }
+
+    pub(super) fn new(output: OutputFile, path: &Path, rate: FrameRate) -> Result<Self> {
+        Self::check_rate(rate)?;
         let output = Shared(Arc::new(Mutex::new(Some(output))));
         let mut encoder = GifEncoder::new_with_speed(output.clone(), GIF_SPEED);
         encoder.set_repeat(Repeat::Infinite).map_err(|e| of_gif(path, e))?;
@@ -111,14 +117,16 @@ impl PngWriter {
             Some(pattern) => (parent(path), pattern, false),
             None => (path.to_path_buf(), Pattern::default(), true),
         };
-        if own_folder && folder.exists() {
+        let mut beside = folder.clone();
+        if own_folder && !folder.exists() {
+            beside = parent(&folder);
+        } else if own_folder {
             let mut entries = fs::read_dir(&folder).map_err(Error::io("read", &folder))?;
             if entries.next().is_some() {
                 let reason = format!("the folder {} is not empty; name a new one", folder.display());
                 return Err(Error::invalid("output", reason));
             }
         }
-        let beside = if own_folder { parent(&folder) } else { folder.clone() };
         let mut builder = tempfile::Builder::new();
         builder.prefix(".skyreels-").suffix(".part");
         // It may become the folder itself, which has the mode of any new folder.

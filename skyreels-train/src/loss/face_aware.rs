@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_still_clip_weighs_everything_alike() {
         assert_eq!(FaceAware::default().weights(&[0.3, 0.2, 0.9, 0.0], None), [1.0; 4]);
-        assert_eq!(FaceAware::default().clip_weights(&[vec![0.0; 4]; 2], 4), [1.0; 12]);
+        assert_eq!(FaceAware::default().clip_weights(&[vec![0.0; 4], vec![0.0; 4]], 4), [1.0; 12]);
     }
 
     proptest! {

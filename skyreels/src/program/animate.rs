@@ -5,10 +5,9 @@ use std::path::Path;
 use serde_json::json;
 use skyreels::animate::RATE;
 use skyreels::core::diffusion::Guidance;
-use skyreels::core::media::{Quality, VideoOptions, write_clip};
-use skyreels::core::output::OutputFile;
+use skyreels::core::media::{ClipWriter, Quality, Sound, VideoOptions, check_clip_target};
 use skyreels::core::resize::fit;
-use skyreels::core::{Frame, Limits, open_device};
+use skyreels::core::{Device, Frame, Limits, open_device};
 use skyreels::vae::Tiling;
 use skyreels::{
     Animation, Animator, AnimatorOptions, DenoiseSettings, Intermediates, ModelDir, Portrait, Preset, available_memory,
@@ -20,11 +19,11 @@ use super::{Outcome, Reporter, Result};
 
 pub fn run(args: &Animate, reporter: &Reporter) -> Result {
     // An hour of denoising must not end at an output that cannot be written.
-    check_output(&args.output)?;
+    let format = check_clip_target(&args.output, RATE)?;
     let options = VideoOptions { quality: Quality::new(args.quality)?, ..VideoOptions::default() };
     let edit = args.controls.to_edit()?;
     let device = open_device(&args.compute.device)?;
-    let (model, _scratch) = open_model(args, reporter)?;
+    let (model, _scratch) = open_model(args, &device, reporter)?;
     let keep = args.keep_intermediates.as_ref().map(Intermediates::create).transpose()?;
     let animator = Animator::new(&model, &device, animator_options(args, &model, keep)?)?;
     reporter.say(&animator.plan().to_string(), json!({ "event": "plan", "plan": animator.plan() }));
@@ -36,13 +35,13 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
 
     let portrait = source::portrait(&args.portrait, animator.canvas(), &args.face, &device)?;
     let limit = source::frames_needed(&edit, animator.driving_frames());
-    let driving = source::performance(args, limit, &device, reporter)?.edited(&edit)?;
+    // Sound belongs to the video's own time.
+    let with_sound = format.carries_sound() && !edit.changes_time();
+    let driving = source::performance(args, limit, with_sound, &device, reporter)?.edited(&edit)?;
     let clip = animator.run(&portrait, &driving.motion, reporter.progress())?;
     let frames = if args.side_by_side { beside(&portrait, &driving, &clip)? } else { clip.frames };
-    // Sound belongs to the video's own time.
-    let audio = (driving.is_video && !edit.changes_time()).then_some(args.driving.as_path());
     let count = frames.len();
-    write(&args.output, frames, audio, &options, reporter)?;
+    write(&args.output, &frames, driving.sound, &options, reporter)?;
     reporter.say(
         &format!("wrote {} ({count} frames at {RATE} frames per second)", args.output.display()),
         json!({ "event": "done", "output": args.output, "frames": count }),
@@ -50,21 +49,20 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Refuses an output that could not be written in the end; leaves nothing behind.
-pub fn check_output(path: &Path) -> Result<()> {
-    OutputFile::create(path)?;
-    Ok(())
-}
-
-/// Writes frames as the name of the file says, with the sound of `audio` where that has any.
+/// Writes frames as the name of the file says, with `sound` where that can have any.
 pub fn write(
     path: &Path,
-    frames: Vec<Frame>,
-    audio: Option<&Path>,
+    frames: &[Frame],
+    sound: Option<Sound>,
     options: &VideoOptions,
     reporter: &Reporter,
 ) -> Result<()> {
-    write_clip(path, frames.into_iter().map(Ok), RATE, audio, options, reporter.progress())?;
+    let mut writer = ClipWriter::create(path, RATE, options)?.with_sound(sound);
+    for (frame, count) in frames.iter().zip(1..) {
+        writer.push(frame)?;
+        reporter.progress().report("encode", count, Some(frames.len() as u64))?;
+    }
+    writer.finish()?;
     Ok(())
 }
 
@@ -76,7 +74,7 @@ pub fn tilings(choice: TilingChoice) -> (Tiling, Tiling) {
     }
 }
 
-fn open_model(args: &Animate, reporter: &Reporter) -> Result<(ModelDir, Option<tempfile::TempDir>)> {
+fn open_model(args: &Animate, device: &Device, reporter: &Reporter) -> Result<(ModelDir, Option<tempfile::TempDir>)> {
     if let Some(path) = &args.model {
         return Ok((ModelDir::open(path, &Limits::default())?, None));
     }
@@ -85,25 +83,20 @@ fn open_model(args: &Animate, reporter: &Reporter) -> Result<(ModelDir, Option<t
          while motion, guide clip, latents and files are real",
     );
     let scratch = tempfile::tempdir().map_err(skyreels::core::Error::io("create", std::env::temp_dir()))?;
-    Preset::Tiny.write(scratch.path(), 0, &open_device("auto")?)?;
+    Preset::Tiny.write(scratch.path(), 0, device)?;
     Ok((ModelDir::open(scratch.path(), &Limits::default())?, Some(scratch)))
 }
 
 fn animator_options(args: &Animate, model: &ModelDir, keep: Option<Intermediates>) -> Result<AnimatorOptions> {
-    if !args.guidance.is_finite() || args.guidance < 0.0 {
-        return Err(request("guidance", format!("{} is not a scale; 1 turns it off, 3 is published", args.guidance)));
-    }
     let [frames, height, width] = model.native_size();
     let [height, width] = args.size.unwrap_or([height, width]);
-    let guidance =
-        if args.dynamic_guidance { Guidance::Dynamic(args.guidance) } else { Guidance::Constant(args.guidance) };
     let (tiling, guider_tiling) = tilings(args.compute.tiling);
     Ok(AnimatorOptions {
         size: Some([args.frames.unwrap_or(frames), height, width]),
         seed: args.seed,
         denoise: DenoiseSettings {
             steps: args.steps,
-            guidance,
+            guidance: guidance(args)?,
             sampler: args.sampler,
             batched_guidance: args.batched_guidance,
         },
@@ -112,6 +105,18 @@ fn animator_options(args: &Animate, model: &ModelDir, keep: Option<Intermediates
         guider_tiling,
         compat: args.compat,
         keep,
+    })
+}
+
+fn guidance(args: &Animate) -> Result<Guidance> {
+    let scale = args.guidance;
+    if !scale.is_finite() || scale < 0.0 {
+        return Err(request("guidance", format!("{scale} is not a scale; 1 turns it off, 3 is published")));
+    }
+    Ok(match (args.dynamic_guidance, args.compat) {
+        (false, _) => Guidance::Constant(scale),
+        (true, false) => Guidance::Dynamic(scale),
+        (true, true) => Guidance::DynamicCompat(scale),
     })
 }
 
@@ -130,4 +135,31 @@ fn beside(portrait: &Portrait, driving: &Performance, clip: &Animation) -> Resul
         Ok(row)
     });
     rows.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::args::{Args, Command};
+    use super::*;
+
+    fn guided(options: &str) -> Result<Guidance> {
+        let line = format!("skyreels animate --portrait drawn:1 --driving d -o o.mp4 {options}");
+        match Args::try_parse_from(line.split_whitespace()).unwrap().command {
+            Command::Animate(args) => guidance(&args),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_kind_of_guidance_can_be_asked_for() {
+        assert_eq!(guided("").unwrap(), Guidance::Constant(3.0));
+        assert_eq!(guided("--guidance 1 --compat").unwrap(), Guidance::Constant(1.0));
+        assert_eq!(guided("--dynamic-guidance").unwrap(), Guidance::Dynamic(3.0));
+        assert_eq!(guided("--dynamic-guidance --compat --guidance 2").unwrap(), Guidance::DynamicCompat(2.0));
+        for scale in ["nan", "inf", "-1"] {
+            assert!(guided(&format!("--guidance={scale}")).is_err(), "{scale}");
+        }
+    }
 }

@@ -70,7 +70,7 @@ pub struct FaceSource {
     /// MediaPipe's face_landmarker_v2_with_blendshapes.task.
     #[arg(long)]
     pub face_model: Option<PathBuf>,
-    /// Which face: largest, center, score, or its number from the left, from 0.
+    /// Which face of the picture: largest, center, score, or its number from the left, from 0.
     #[arg(long, default_value = "largest")]
     pub face: FacePick,
 }
@@ -91,6 +91,9 @@ pub struct Animate {
     pub model: Option<PathBuf>,
     #[command(flatten)]
     pub face: FaceSource,
+    /// Which face of the driving video, named as with `--face`; it is followed from its first frame on.
+    #[arg(long, default_value = "largest")]
+    pub driving_face: FacePick,
     #[command(flatten)]
     pub compute: Compute,
     /// Denoising steps.
@@ -99,7 +102,7 @@ pub struct Animate {
     /// Guidance towards the portrait's face; 1 turns it off and halves the work.
     #[arg(long, default_value_t = 3.0)]
     pub guidance: f64,
-    /// Let the guidance rise from 1 over the run.
+    /// Let the guidance rise over the run, from 1 to 1 + `--guidance`.
     #[arg(long)]
     pub dynamic_guidance: bool,
     /// Run both guidance passes in one batch.
@@ -126,7 +129,8 @@ pub struct Animate {
     /// Keep motion, guide clip, conditioning and latents in this directory.
     #[arg(long)]
     pub keep_intermediates: Option<PathBuf>,
-    /// Clip length and drawing exactly as the original's script.
+    /// Clip length, drawing, sampling and detection of a driving video, and dynamic guidance as in the original's
+    /// script, its defects included. A motion file is sampled exactly all the same.
     #[arg(long)]
     pub compat: bool,
     /// Start even if the estimate says that memory will not do.
@@ -148,13 +152,13 @@ pub struct Landmarks {
     /// Write the motion: a motion file for any portrait.
     #[arg(long)]
     pub motion: Option<PathBuf>,
-    /// Write points, scores and poses as JSON.
+    /// Write points, scores and poses, as .json or as .safetensors.
     #[arg(long)]
     pub points: Option<PathBuf>,
-    /// Write the frames with the points drawn over them.
+    /// Write the frames with the points drawn over them: a video, or .png for a picture.
     #[arg(long)]
     pub overlay: Option<PathBuf>,
-    /// Write the guide clip of the input's own first face moved by the input.
+    /// Write the guide clip of the input's own face moved by the input.
     #[arg(long)]
     pub guide: Option<PathBuf>,
     /// HEIGHTxWIDTH of the guide clip in pixels.
@@ -199,6 +203,9 @@ pub struct Inspect {
     /// Precision of the memory plan.
     #[arg(long, default_value = "bf16")]
     pub precision: Precision,
+    /// Device of the memory plan: auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray.
+    #[arg(long, default_value = "auto")]
+    pub device: String,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -211,6 +218,9 @@ pub struct Init {
     /// Seed of the weights.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray; the weights are the same everywhere.
+    #[arg(long, default_value = "auto")]
+    pub device: String,
 }
 
 pub fn parse_size(text: &str) -> Result<[usize; 2], String> {

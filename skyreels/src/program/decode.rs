@@ -1,18 +1,19 @@
 //! `skyreels decode`: a finished denoising is never lost to a failed decode.
 
 use serde_json::json;
-use skyreels::core::media::{Quality, VideoOptions};
+use skyreels::animate::RATE;
+use skyreels::core::media::{Quality, VideoOptions, check_clip_target};
 use skyreels::core::{Limits, open_device};
 use skyreels::landmarks::LEADING_FRAMES;
 use skyreels::{ModelDir, decode, read_latents};
 
-use super::animate::{check_output, tilings, write};
+use super::animate::{tilings, write};
 use super::args::Decode;
 use super::source::request;
 use super::{Outcome, Reporter, Result};
 
 pub fn run(args: &Decode, reporter: &Reporter) -> Result {
-    check_output(&args.output)?;
+    check_clip_target(&args.output, RATE)?;
     let options = VideoOptions { quality: Quality::new(args.quality)?, ..VideoOptions::default() };
     let device = open_device(&args.compute.device)?;
     let model = ModelDir::open(&args.model, &Limits::default())?;
@@ -28,7 +29,7 @@ pub fn run(args: &Decode, reporter: &Reporter) -> Result {
         ));
     }
     let count = shown.len();
-    write(&args.output, shown, None, &options, reporter)?;
+    write(&args.output, &shown, None, &options, reporter)?;
     reporter.say(
         &format!("wrote {} ({count} frames)", args.output.display()),
         json!({ "event": "done", "output": args.output, "frames": count }),

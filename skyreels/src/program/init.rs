@@ -1,22 +1,52 @@
 //! `skyreels init`.
 
+use std::fs;
+use std::path::Path;
+
 use serde_json::json;
-use skyreels::core::open_device;
+use skyreels::core::{Error as CoreError, open_device};
 
 use super::args::Init;
 use super::source::request;
 use super::{Outcome, Reporter, Result};
 
+/// Name of this operation in progress reports.
+const STAGE: &str = "init";
+
 pub fn run(args: &Init, reporter: &Reporter) -> Result {
-    let occupied = std::fs::read_dir(&args.directory).is_ok_and(|mut entries| entries.next().is_some());
-    if occupied {
-        let reason = format!("{} is not empty; name a new directory", args.directory.display());
-        return Err(request("directory", reason));
+    let directory = args.directory.as_path();
+    let device = open_device(&args.device)?;
+    let made = !directory.exists();
+    if !made && fs::read_dir(directory).map_err(CoreError::io("read", directory))?.next().is_some() {
+        return Err(request("directory", format!("{} is not empty; name a new directory", directory.display())));
     }
-    args.preset.write(&args.directory, args.seed, &open_device("auto")?)?;
+    fs::create_dir_all(directory).map_err(CoreError::io("create", directory))?;
+    let written = fill(directory, |hidden| {
+        reporter.progress().report(STAGE, 0, Some(1))?;
+        args.preset.write(hidden, args.seed, &device)?;
+        Ok(reporter.progress().report(STAGE, 1, Some(1))?)
+    });
+    if let (Err(_), true) = (&written, made) {
+        // What failed leaves nothing; a directory that somebody else has filled meanwhile stays.
+        let _ = fs::remove_dir(directory);
+    }
+    written?;
     reporter.say(
-        &format!("wrote a random checkpoint into {}", args.directory.display()),
-        json!({ "event": "done", "output": args.directory }),
+        &format!("wrote a random checkpoint into {}", directory.display()),
+        json!({ "event": "done", "output": directory }),
     );
     Ok(Outcome::Done)
+}
+
+/// Fills a directory with what `write` puts into a hidden one beside its place: all of it, or nothing.
+fn fill(directory: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let hidden = tempfile::Builder::new().prefix(".skyreels-").suffix(".part").tempdir_in(directory);
+    let hidden = hidden.map_err(CoreError::io("write into", directory))?;
+    write(hidden.path())?;
+    for entry in fs::read_dir(hidden.path()).map_err(CoreError::io("read", hidden.path()))? {
+        let entry = entry.map_err(CoreError::io("read", hidden.path()))?;
+        let target = directory.join(entry.file_name());
+        fs::rename(entry.path(), &target).map_err(CoreError::io("rename to", &target))?;
+    }
+    Ok(())
 }

@@ -8,10 +8,15 @@ use skyreels::model::inspect;
 use super::args::Inspect;
 use super::{Outcome, Reporter, Result};
 
+/// Name of this operation in progress reports.
+const STAGE: &str = "inspect";
 const MIB: f64 = (1 << 20) as f64;
 
 pub fn run(args: &Inspect, reporter: &Reporter) -> Result {
-    let inspection = inspect(&args.model, &Limits::default(), args.precision, &open_device("auto")?)?;
+    let device = open_device(&args.device)?;
+    reporter.progress().report(STAGE, 0, Some(1))?;
+    let inspection = inspect(&args.model, &Limits::default(), args.precision, &device)?;
+    reporter.progress().report(STAGE, 1, Some(1))?;
     let mut text = format!("{}\n", args.model.display());
     for component in &inspection.components {
         text += &format!(

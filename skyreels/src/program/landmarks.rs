@@ -1,100 +1,110 @@
 //! `skyreels landmarks`: faces found, and what can be made of them without a model.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use skyreels::Portrait;
 use skyreels::animate::RATE;
-use skyreels::core::media::{FrameRate, VideoOptions, VideoReader, read_picture, write_clip, write_picture};
-use skyreels::core::output::write_file;
-use skyreels::core::{Error as CoreError, Frame, Limits, open_device};
+use skyreels::core::media::{
+    ClipFormat, ClipWriter, FrameRate, VideoOptions, VideoReader, read_picture, write_picture,
+};
+use skyreels::core::output::OutputFile;
+use skyreels::core::{Error as CoreError, Frame, Limits, Result as CoreResult, open_device};
 use skyreels::landmarks::draw::{Border, Overlay};
 use skyreels::landmarks::{
-    BLENDSHAPE_NAMES, ClipPlan, Error as LandmarkError, Face, FaceFollower, FaceTracker, GuideLayout, MeshRetargeter,
-    Motion, Retargeter, StreamOptions, guide_clip,
+    Error as LandmarkError, Face, FaceFollower, FaceTracker, MeshRetargeter, Motion, Retargeter, StreamOptions,
+    guide_frame,
 };
 
-use super::animate::check_output;
 use super::args::Landmarks;
-use super::source::tracker;
+use super::faces::{Counting, same_face};
+use super::points::PointsFormat;
+use super::source::{request, tracker};
 use super::{Outcome, Reporter, Result};
 
 /// Bytes of the beginning by which pictures are told from videos.
 const MAGIC_BYTES: u64 = 32;
 
-/// What was read, frame by frame, with the followed face.
-struct Tracked {
-    rate: FrameRate,
-    frames: Vec<Frame>,
-    faces: Vec<Option<Face>>,
-}
-
 pub fn run(args: &Landmarks, reporter: &Reporter) -> Result {
-    let outputs = [&args.motion, &args.points, &args.overlay, &args.guide];
-    outputs.into_iter().flatten().try_for_each(|path| check_output(path))?;
+    let input = Input::open(&args.input, args.rate)?;
+    let (rate, still) = (input.rate, input.still);
+    // Everything that is to be written is tried before the work begins.
+    let points = args.points.as_deref().map(PointsFormat::check).transpose()?;
+    if let Some(path) = &args.motion {
+        OutputFile::create(path)?;
+    }
+    let drawing = |path: &Option<PathBuf>| path.as_ref().map(|path| Drawing::create(path, rate, still)).transpose();
+    let (mut overlay, guide) = (drawing(&args.overlay)?, drawing(&args.guide)?);
+    let size = canvas(args)?;
+
     let device = open_device(&args.device)?;
-    let tracker = tracker(&args.face, "finding faces", &device)?;
-    let tracked = read(args, &tracker, reporter)?;
-    let seen = tracked.faces.iter().flatten().count();
+    let landmarker = tracker(&args.face, "finding faces", &device)?;
+    let tracker = Counting::new(&landmarker);
+    let Followed { faces, first } = follow(args, input, &tracker, &mut overlay, guide.is_some(), reporter)?;
+    let (frames, seen) = (faces.len(), faces.iter().flatten().count());
     if seen == 0 {
-        return Err(LandmarkError::NoFace {
-            place: format!("{} ({} frames)", args.input.display(), tracked.faces.len()),
-            help: "use a picture or video that shows a face from the front".into(),
-        }
-        .into());
+        let place = format!("{} ({frames} frames)", args.input.display());
+        let nobody = tracker.no_such_number("face", args.face.face, &args.input.display().to_string());
+        let help = "use a picture or video that shows a face from the front".into();
+        return Err(nobody.unwrap_or_else(|| LandmarkError::NoFace { place, help }.into()));
     }
-    if let Some(path) = &args.points {
-        let text = serde_json::to_vec(&points(&tracked)).expect("finite numbers and strings are valid JSON");
-        write_file(path, &text)?;
+    if let Some(overlay) = overlay {
+        overlay.finish()?;
     }
-    if args.motion.is_some() || args.guide.is_some() {
-        let motion = Motion::from_faces(tracked.faces.clone(), tracked.rate.as_f64())?.motion;
+    if let (Some(path), Some(format)) = (&args.points, points) {
+        format.save(path, &faces, rate)?;
+    }
+    if args.motion.is_some() || guide.is_some() {
+        let motion = Motion::from_faces(faces, rate.as_f64())?.motion;
         if let Some(path) = &args.motion {
             motion.save(path)?;
         }
-        if let Some(path) = &args.guide {
-            guide(path, args, &tracked, &motion, &tracker, reporter)?;
+        if let (Some(guide), Some((frame, face))) = (guide, first) {
+            let pick = same_face(&frame, &face, size, &landmarker)?;
+            let portrait = Portrait::find(&frame, size, &landmarker, pick)?;
+            draw_guide(guide, &portrait, &motion, reporter)?;
         }
     }
-    if let Some(path) = &args.overlay {
-        overlay(path, &tracked, reporter)?;
-    }
     reporter.result(
-        &format!("{}: a face in {seen} of {} frames", args.input.display(), tracked.faces.len()),
-        json!({ "event": "done", "frames": tracked.faces.len(), "with_face": seen }),
+        &format!("{}: a face in {seen} of {frames} frames", args.input.display()),
+        json!({ "event": "done", "frames": frames, "with_face": seen }),
     );
     Ok(Outcome::Done)
 }
 
-fn read(args: &Landmarks, tracker: &dyn FaceTracker, reporter: &Reporter) -> Result<Tracked> {
-    let limits = Limits::default();
-    let mut follower = FaceFollower::new(args.face.face);
-    let keep_frames = args.overlay.is_some() || args.guide.is_some();
-    if is_picture(&args.input)? {
-        let frame = read_picture(&args.input, &limits)?;
-        let faces = vec![follower.follow(tracker.detect(&frame)?)];
-        return Ok(Tracked { rate: RATE, frames: vec![frame], faces });
-    }
-    let reader = VideoReader::open(&args.input, &limits)?;
-    let info = *reader.info();
-    let rate = if args.rate == 0 { info.frame_rate } else { FrameRate::new(args.rate.into(), 1)? };
-    let limit = usize::try_from(limits.max_frames).unwrap_or(usize::MAX);
-    let chosen = reader.sample(rate, limit);
-    let total = chosen.size_hint().1.map(|count| count as u64);
-    let (mut frames, mut faces) = (Vec::new(), Vec::new());
-    let mut stream = tracker.stream(&StreamOptions::image())?;
-    for frame in chosen {
-        let image = frame?.image;
-        let at = Duration::from_secs_f64(rate.time_of(faces.len() as u64));
-        faces.push(follower.follow(stream.track(&image, at)?));
-        if keep_frames {
-            frames.push(image);
+/// Width and height of the guide's canvas.
+fn canvas(args: &Landmarks) -> Result<[u32; 2]> {
+    let most = Limits::default().max_side;
+    let [height, width] = args.size.map(|side| u32::try_from(side).ok().filter(|side| (1..=most).contains(side)));
+    let [given_height, given_width] = args.size;
+    let refused = || request("size", format!("{given_height}x{given_width} has a side that is not 1 to {most} pixels"));
+    Ok([width.ok_or_else(refused)?, height.ok_or_else(refused)?])
+}
+
+/// A picture or a video, frame by frame.
+struct Input {
+    rate: FrameRate,
+    /// Whether it is a picture.
+    still: bool,
+    frames: Box<dyn Iterator<Item = CoreResult<Frame>>>,
+    total: Option<u64>,
+}
+
+impl Input {
+    fn open(path: &Path, rate: u32) -> Result<Self> {
+        let limits = Limits::default();
+        if is_picture(path)? {
+            let frame = read_picture(path, &limits)?;
+            return Ok(Self { rate: RATE, still: true, frames: Box::new(std::iter::once(Ok(frame))), total: Some(1) });
         }
-        reporter.progress().report("track", faces.len() as u64, total)?;
+        let reader = VideoReader::open(path, &limits)?;
+        let rate = if rate == 0 { reader.info().frame_rate } else { FrameRate::new(rate.into(), 1)? };
+        let chosen = reader.sample(rate, usize::try_from(limits.max_frames).unwrap_or(usize::MAX));
+        let total = chosen.size_hint().1.map(|count| count as u64);
+        Ok(Self { rate, still: false, frames: Box::new(chosen.map(|frame| Ok(frame?.image))), total })
     }
-    Ok(Tracked { rate, frames, faces })
 }
 
 fn is_picture(path: &Path) -> Result<bool> {
@@ -104,64 +114,92 @@ fn is_picture(path: &Path) -> Result<bool> {
     Ok(image::guess_format(&start).is_ok())
 }
 
-fn points(tracked: &Tracked) -> Value {
-    let face = |face: &Face| {
-        let scores: serde_json::Map<String, Value> = BLENDSHAPE_NAMES
-            .iter()
-            .zip(face.blendshapes)
-            .map(|(name, score)| ((*name).to_string(), json!(score)))
-            .collect();
-        json!({
-            "landmarks": face.landmarks, "blendshapes": scores, "matrix": face.matrix,
-            "presence": face.presence, "score": face.score, "box": face.bbox,
-        })
-    };
-    let frames: Vec<Value> = tracked
-        .faces
-        .iter()
-        .enumerate()
-        .map(|(index, found)| {
-            json!({
-                "index": index, "seconds": tracked.rate.time_of(index as u64), "face": found.as_ref().map(face),
-            })
-        })
-        .collect();
-    json!({ "frame_rate": tracked.rate.to_string(), "frames": frames })
+/// Frames drawn one by one: a clip, or one picture where the input is one and the name says `.png`.
+enum Drawing {
+    Clip(Box<ClipWriter>),
+    Picture(PathBuf, Option<Frame>),
 }
 
-/// The input's own first face, moved by the input.
-fn guide(
-    path: &Path,
-    args: &Landmarks,
-    tracked: &Tracked,
-    motion: &Motion,
-    tracker: &dyn FaceTracker,
-    reporter: &Reporter,
-) -> Result<()> {
-    let [height, width] = args.size.map(|side| side as u32);
-    let first = tracked.faces.iter().position(Option::is_some).unwrap_or(0);
-    let portrait = Portrait::find(&tracked.frames[first], [width, height], tracker, args.face.face)?;
-    let moved = MeshRetargeter::default().retarget(&portrait.face, motion)?;
-    let plan = ClipPlan { motion: (0..moved.len()).collect(), keep: moved.len() };
-    let layout = GuideLayout { canvas: [width, height], crop: portrait.crop, border: Border::Clip };
-    let clip = guide_clip(&portrait.face, &moved, &plan, &layout, reporter.progress())?;
-    let frames = clip.into_iter().skip(1).map(Ok);
-    write_clip(path, frames, tracked.rate, None, &VideoOptions::default(), reporter.progress())?;
-    Ok(())
-}
-
-fn overlay(path: &Path, tracked: &Tracked, reporter: &Reporter) -> Result<()> {
-    let mut drawn = tracked.frames.iter().zip(&tracked.faces).map(|(frame, face)| {
-        let mut picture = frame.clone();
-        if let Some(face) = face {
-            Overlay::default().draw(&mut picture, face);
+impl Drawing {
+    fn create(path: &Path, rate: FrameRate, still: bool) -> Result<Self> {
+        let png = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
+        // A number in the name (`%d`) makes it a clip of one frame.
+        if still && png && ClipFormat::of(path).is_err() {
+            OutputFile::create(path)?;
+            return Ok(Self::Picture(path.to_path_buf(), None));
         }
-        picture
-    });
-    if let [_] = tracked.frames.as_slice() {
-        return drawn.try_for_each(|picture| Ok(write_picture(path, &picture)?));
+        Ok(Self::Clip(Box::new(ClipWriter::create(path, rate, &VideoOptions::default())?)))
     }
-    let options = VideoOptions::default();
-    write_clip(path, drawn.map(Ok), tracked.rate, None, &options, reporter.progress())?;
-    Ok(())
+
+    fn push(&mut self, frame: &Frame) -> Result<()> {
+        match self {
+            Self::Clip(writer) => writer.push(frame)?,
+            Self::Picture(_, picture) => *picture = Some(frame.clone()),
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<()> {
+        match self {
+            Self::Clip(writer) => writer.finish().map(drop)?,
+            Self::Picture(path, Some(picture)) => write_picture(path, &picture)?,
+            Self::Picture(path, None) => {
+                return Err(request("output", format!("nothing to write to {}", path.display())));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The followed face in every frame, and the first frame that shows it.
+struct Followed {
+    faces: Vec<Option<Face>>,
+    first: Option<(Frame, Face)>,
+}
+
+/// Follows one face and draws the overlay on the way: no frame is held but the first one with a face.
+fn follow(
+    args: &Landmarks,
+    input: Input,
+    tracker: &dyn FaceTracker,
+    overlay: &mut Option<Drawing>,
+    keep_first: bool,
+    reporter: &Reporter,
+) -> Result<Followed> {
+    const STAGE: &str = "track";
+    let mut follower = FaceFollower::new(args.face.face);
+    let mut stream = tracker.stream(&StreamOptions::image())?;
+    let (mut faces, mut first) = (Vec::new(), None);
+    reporter.progress().report(STAGE, 0, input.total)?;
+    for frame in input.frames {
+        let mut frame = frame?;
+        let at = Duration::from_secs_f64(input.rate.time_of(faces.len() as u64));
+        let face = follower.follow(stream.track(&frame, at)?);
+        if let (Some(face), true, None) = (&face, keep_first, &first) {
+            first = Some((frame.clone(), face.clone()));
+        }
+        if let Some(overlay) = overlay {
+            if let Some(face) = &face {
+                Overlay::default().draw(&mut frame, face);
+            }
+            overlay.push(&frame)?;
+        }
+        faces.push(face);
+        reporter.progress().report(STAGE, faces.len() as u64, input.total)?;
+    }
+    Ok(Followed { faces, first })
+}
+
+/// The portrait's face moved by the motion, frame by frame on a black canvas.
+fn draw_guide(mut guide: Drawing, portrait: &Portrait, motion: &Motion, reporter: &Reporter) -> Result<()> {
+    let moved = MeshRetargeter::default().retarget(&portrait.face, motion)?;
+    let (width, height) = portrait.canvas.dimensions();
+    let crop = portrait.crop;
+    for (frame, done) in moved.iter().zip(1..) {
+        let mut canvas = Frame::new(width, height);
+        crop.paste(&guide_frame(frame, [crop.width, crop.height], Border::Clip)?, &mut canvas)?;
+        guide.push(&canvas)?;
+        reporter.progress().report("draw", done, Some(moved.len() as u64))?;
+    }
+    guide.finish()
 }

@@ -32,8 +32,16 @@ pub struct Reporter {
 #[derive(Default)]
 struct State {
     bar: Option<(&'static str, ProgressBar)>,
-    stage: Option<(&'static str, Instant)>,
+    running: Option<Running>,
     times: Vec<(&'static str, Duration)>,
+}
+
+/// The stage under way.
+struct Running {
+    stage: &'static str,
+    since: Instant,
+    /// Its last report: when, and how many units were finished.
+    last: (Instant, u64),
 }
 
 impl Reporter {
@@ -70,11 +78,7 @@ impl Reporter {
         if self.json {
             line!("{object}");
         } else {
-            let state = self.lock();
-            match &state.bar {
-                Some((_, bar)) => bar.suspend(|| eprintln!("{text}")),
-                None => eprintln!("{text}"),
-            }
+            self.beside_bar(|| eprintln!("{text}"));
         }
     }
 
@@ -83,7 +87,7 @@ impl Reporter {
         if self.json {
             line!("{object}");
         } else {
-            line!("{text}");
+            self.beside_bar(|| line!("{text}"));
         }
     }
 
@@ -117,6 +121,14 @@ impl Reporter {
         }
     }
 
+    /// Prints while the bar is out of the way.
+    fn beside_bar(&self, print: impl FnOnce()) {
+        match &self.lock().bar {
+            Some((_, bar)) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -124,13 +136,13 @@ impl Reporter {
 
 impl State {
     fn draw(&mut self, event: Event) {
-        self.begin(event.stage);
+        let seconds = self.step_seconds(&event);
         if self.bar.as_ref().is_none_or(|(stage, _)| *stage != event.stage) {
             if let Some((_, bar)) = self.bar.take() {
                 bar.finish_and_clear();
             }
             let bar = ProgressBar::new(event.total.unwrap_or(0));
-            let style = ProgressStyle::with_template("{msg:8} {bar:32} {pos}/{len} {per_sec} {eta} left");
+            let style = ProgressStyle::with_template("{msg:8} {bar:32} {pos}/{len} {prefix} {eta} left");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar.set_message(event.stage);
             self.bar = Some((event.stage, bar));
@@ -139,28 +151,69 @@ impl State {
             if let Some(total) = event.total {
                 bar.set_length(total);
             }
+            if let Some(seconds) = seconds {
+                bar.set_prefix(format!("{} each", short_time(seconds)));
+            }
             bar.set_position(event.done);
         }
     }
 
     fn print(&mut self, event: Event) {
-        self.begin(event.stage);
-        line!("{}", json!({ "event": "progress", "stage": event.stage, "done": event.done, "total": event.total }));
+        let seconds = self.step_seconds(&event);
+        let Event { stage, done, total } = event;
+        line!("{}", json!({ "event": "progress", "stage": stage, "done": done, "total": total, "seconds": seconds }));
     }
 
-    fn begin(&mut self, stage: &'static str) {
-        if self.stage.is_none_or(|(current, _)| current != stage) {
+    /// How long each of the units took that this report adds; `None` where that is not known: at the first report of
+    /// a stage, and where it begins anew.
+    fn step_seconds(&mut self, event: &Event) -> Option<f64> {
+        let now = Instant::now();
+        if self.running.as_ref().is_none_or(|running| running.stage != event.stage) {
             self.end_stage();
-            self.stage = Some((stage, Instant::now()));
+            self.running = Some(Running { stage: event.stage, since: now, last: (now, event.done) });
+            return None;
         }
+        let (then, done) = std::mem::replace(&mut self.running.as_mut()?.last, (now, event.done));
+        let units = event.done.checked_sub(done).filter(|units| *units > 0)?;
+        Some((now - then).as_secs_f64() / units as f64)
     }
 
     fn end_stage(&mut self) {
-        if let Some((stage, start)) = self.stage.take() {
+        if let Some(Running { stage, since, .. }) = self.running.take() {
             match self.times.iter_mut().find(|(known, _)| *known == stage) {
-                Some((_, time)) => *time += start.elapsed(),
-                None => self.times.push((stage, start.elapsed())),
+                Some((_, time)) => *time += since.elapsed(),
+                None => self.times.push((stage, since.elapsed())),
             }
         }
+    }
+}
+
+/// A duration as people read it.
+fn short_time(seconds: f64) -> String {
+    if seconds < 1.0 { format!("{:.1} ms", seconds * 1e3) } else { format!("{seconds:.2} s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_takes_the_time_since_the_report_before_it() {
+        let mut state = State::default();
+        let mut seconds = |stage, done| state.step_seconds(&Event { stage, done, total: None });
+        assert_eq!(seconds("denoise", 0), None);
+        std::thread::sleep(Duration::from_millis(40));
+        let two = seconds("denoise", 2).unwrap();
+        assert!((0.02..10.0).contains(&two), "{two}");
+        // Neither a repeated report, nor one that counts anew, nor another stage says how long a step took.
+        assert_eq!(seconds("denoise", 2), None);
+        assert_eq!(seconds("denoise", 1), None);
+        assert_eq!(seconds("decode", 5), None);
+        assert!(seconds("decode", 6).is_some());
+    }
+
+    #[test]
+    fn a_step_of_minutes_is_shown_in_seconds() {
+        assert_eq!([200.128, 1.0, 0.0123].map(short_time), ["200.13 s", "1.00 s", "12.3 ms"]);
     }
 }

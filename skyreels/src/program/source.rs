@@ -4,7 +4,7 @@ use std::path::Path;
 
 use skyreels::animate::RATE;
 use skyreels::core::media::sampling::sample_indices;
-use skyreels::core::media::{FrameRate, read_picture};
+use skyreels::core::media::{FrameRate, Sound, VideoReader, read_picture};
 use skyreels::core::{Device, Error as CoreError, Frame, Limits};
 use skyreels::landmarks::{
     Counts, CropBox, FaceLandmarker, LandmarkerOptions, Motion, MotionEdit, PortraitFace, synthetic,
@@ -12,6 +12,7 @@ use skyreels::landmarks::{
 use skyreels::{Error, Portrait, Tracking, track};
 
 use super::args::{Animate, FaceSource};
+use super::faces::Counting;
 use super::{Reporter, Result};
 
 /// Name of the face model's file, its size and its SHA-256, so that nobody has to trust a mirror.
@@ -26,13 +27,15 @@ const DRAWN: &str = "drawn:";
 const MIN_SIDE: u32 = 32;
 /// Faces that are told apart in one frame.
 const MAX_FACES: usize = 8;
+/// How sure the original's detector has to be of a face in a driving frame; of one in the portrait it is 0.5.
+const ORIGINAL_DRIVING_CONFIDENCE: f32 = 0.1;
 
 /// A driving motion, with frames to show beside the result where there are any.
 pub struct Performance {
     pub motion: Motion,
     pub frames: Vec<Frame>,
-    /// Whether it was read from a video, which may have sound.
-    pub is_video: bool,
+    /// The video's sound.
+    pub sound: Option<Sound>,
 }
 
 impl Performance {
@@ -46,7 +49,7 @@ impl Performance {
             let sampled = sample_indices(shown.len() as u64, rate, RATE, shown.len());
             frames = sampled.iter().filter_map(|k| frames.get(shown[*k as usize]).cloned()).collect();
         }
-        Ok(Self { motion, frames, is_video: self.is_video })
+        Ok(Self { motion, frames, sound: self.sound })
     }
 }
 
@@ -81,27 +84,39 @@ pub fn portrait(name: &str, size: [u32; 2], source: &FaceSource, device: &Device
     }
     let picture = read_picture(name, &Limits::default())?;
     let tracker = tracker(source, "finding the face of a picture", device)?;
+    let tracker = Counting::new(&tracker);
     Portrait::find(&picture, size, &tracker, source.face)
+        .map_err(|error| tracker.explained("face", source.face, "the portrait", error))
 }
 
-/// Reads a motion file, or tracks a video of which at most `limit` frames are used.
-pub fn performance(args: &Animate, limit: usize, device: &Device, reporter: &Reporter) -> Result<Performance> {
+/// Reads a motion file, or tracks a video of which at most `limit` frames are used; `with_sound` says whether the
+/// result can have the video's sound.
+pub fn performance(
+    args: &Animate,
+    limit: usize,
+    with_sound: bool,
+    device: &Device,
+    reporter: &Reporter,
+) -> Result<Performance> {
     let path = args.driving.as_path();
     if is_motion_file(path)? {
-        return Ok(Performance {
-            motion: Motion::open(path, &Limits::default())?,
-            frames: Vec::new(),
-            is_video: false,
-        });
+        let motion = Motion::open(path, &Limits::default())?;
+        return Ok(Performance { motion, frames: Vec::new(), sound: None });
     }
     // A file that is no video should say so before a model is asked for.
-    skyreels::core::media::VideoReader::open(path, &Limits::default())?;
-    let tracker = tracker(&args.face, "finding the faces of a video", device)?;
-    let tracking =
-        Tracking { rate: RATE, limit, pick: args.face.face, keep_frames: args.side_by_side, compat: args.compat };
-    let driving = track(path, &tracker, &tracking, &Limits::default(), reporter.progress())?;
+    let has_sound = VideoReader::open(path, &Limits::default())?.info().has_audio;
+    let sound = if with_sound && has_sound { sound(path, reporter) } else { None };
+    let mut tracker = tracker(&args.face, "finding the faces of a video", device)?;
+    if args.compat {
+        tracker = tracker.with_options(as_original(*tracker.options()))?;
+    }
+    let tracker = Counting::new(&tracker);
+    let (pick, keep_frames) = (args.driving_face, args.side_by_side);
+    let tracking = Tracking { rate: RATE, limit, pick, keep_frames, compat: args.compat };
+    let driving = track(path, &tracker, &tracking, &Limits::default(), reporter.progress())
+        .map_err(|error| tracker.explained("driving-face", pick, "the driving video", error))?;
     note_gaps(&driving.gathered.counts, reporter);
-    Ok(Performance { motion: driving.gathered.motion, frames: driving.frames, is_video: true })
+    Ok(Performance { motion: driving.gathered.motion, frames: driving.frames, sound })
 }
 
 /// Says how many frames were filled, where some were.
@@ -123,6 +138,19 @@ pub fn check_canvas([width, height]: [u32; 2]) -> Result<()> {
         return Ok(());
     }
     Err(request("size", format!("{height}x{width} is not between {MIN_SIDE} and {most} pixels each way")))
+}
+
+/// How the original looks at driving frames: it takes weak faces too, and never looks twice.
+fn as_original(options: LandmarkerOptions) -> LandmarkerOptions {
+    LandmarkerOptions { min_detection_confidence: ORIGINAL_DRIVING_CONFIDENCE, second_look: false, ..options }
+}
+
+/// The sound of a video, opened before the long work; where it cannot go along, the result has none and says so.
+fn sound(path: &Path, reporter: &Reporter) -> Option<Sound> {
+    Sound::open(path, &Limits::default()).unwrap_or_else(|error| {
+        reporter.note(&format!("the result will have no sound: {error}"));
+        None
+    })
 }
 
 /// Motion files are safetensors: their ninth byte opens a JSON header, which no video's does.

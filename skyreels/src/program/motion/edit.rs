@@ -2,13 +2,14 @@
 
 use serde_json::json;
 use skyreels::core::Limits;
+use skyreels::core::output::OutputFile;
 use skyreels::landmarks::Motion;
 
-use super::super::animate::check_output;
 use super::{Edit, Outcome, Reporter, Result};
 
 pub fn run(args: &Edit, reporter: &Reporter) -> Result {
-    check_output(&args.output)?;
+    // Leaves nothing behind; better refused before the work than after it.
+    OutputFile::create(&args.output)?;
     let edit = args.controls.to_edit()?;
     let motion = edit.apply(&Motion::open(&args.motion, &Limits::default())?)?;
     motion.save_with(&args.output, &args.saving.options())?;

@@ -2,15 +2,16 @@
 
 use serde_json::json;
 use skyreels::core::media::{FrameRate, VideoReader};
+use skyreels::core::output::OutputFile;
 use skyreels::core::{Limits, open_device};
 use skyreels::{Tracking, track};
 
-use super::super::animate::check_output;
 use super::super::source::{note_gaps, tracker};
 use super::{Extract, Outcome, Reporter, Result};
 
 pub fn run(args: &Extract, reporter: &Reporter) -> Result {
-    check_output(&args.output)?;
+    // Leaves nothing behind; better refused before the work than after it.
+    OutputFile::create(&args.output)?;
     let limits = Limits::default();
     // A file that is no video should say so before a model is asked for.
     let own = VideoReader::open(&args.video, &limits)?.info().frame_rate;

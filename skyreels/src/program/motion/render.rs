@@ -2,12 +2,11 @@
 
 use serde_json::json;
 use skyreels::Portrait;
-use skyreels::core::media::{FrameRate, Quality, VideoOptions, write_clip};
+use skyreels::core::media::{FrameRate, Quality, VideoOptions, check_clip_target, write_clip};
 use skyreels::core::{Error as CoreError, Frame, Limits, open_device};
 use skyreels::landmarks::draw::Border;
 use skyreels::landmarks::{Error as LandmarkError, MeshRetargeter, Motion, RetargetedFrame, Retargeter, guide_frame};
 
-use super::super::animate::check_output;
 use super::super::source;
 use super::{Outcome, Render, Reporter, Result};
 
@@ -15,11 +14,11 @@ use super::{Outcome, Render, Reporter, Result};
 const RATE_PRECISION: u32 = 1000;
 
 pub fn run(args: &Render, reporter: &Reporter) -> Result {
-    check_output(&args.output)?;
     let options = VideoOptions { quality: Quality::new(args.quality)?, ..VideoOptions::default() };
     let edit = args.controls.to_edit()?;
     let motion = edit.apply(&Motion::open(&args.motion, &Limits::default())?)?;
     let rate = FrameRate::new((motion.rate() * f64::from(RATE_PRECISION)).round() as u64, RATE_PRECISION.into())?;
+    check_clip_target(&args.output, rate)?;
     let canvas = [args.size[1], args.size[0]].map(|side| u32::try_from(side).unwrap_or(u32::MAX));
     source::check_canvas(canvas)?;
     let device = open_device(&args.device)?;
