@@ -6,6 +6,7 @@ use serde_json::json;
 use skyreels::animate::RATE;
 use skyreels::core::diffusion::Guidance;
 use skyreels::core::media::{ClipWriter, Quality, Sound, VideoOptions, check_clip_target};
+use skyreels::core::output::OutputFile;
 use skyreels::core::resize::fit;
 use skyreels::core::{Device, Frame, Limits, open_device};
 use skyreels::vae::Tiling;
@@ -47,6 +48,12 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
         json!({ "event": "done", "output": args.output, "frames": count }),
     );
     Ok(Outcome::Done)
+}
+
+/// Refuses a file that could not be written in the end; leaves nothing behind. For clips see [`check_clip_target`].
+pub fn check_output(path: &Path) -> Result<()> {
+    OutputFile::create(path)?;
+    Ok(())
 }
 
 /// Writes frames as the name of the file says, with `sound` where that can have any.

@@ -10,7 +10,6 @@ use skyreels::animate::RATE;
 use skyreels::core::media::{
     ClipFormat, ClipWriter, FrameRate, VideoOptions, VideoReader, read_picture, write_picture,
 };
-use skyreels::core::output::OutputFile;
 use skyreels::core::{Error as CoreError, Frame, Limits, Result as CoreResult, open_device};
 use skyreels::landmarks::draw::{Border, Overlay};
 use skyreels::landmarks::{
@@ -18,6 +17,7 @@ use skyreels::landmarks::{
     guide_frame,
 };
 
+use super::animate::check_output;
 use super::args::Landmarks;
 use super::faces::{Counting, same_face};
 use super::points::PointsFormat;
@@ -33,7 +33,7 @@ pub fn run(args: &Landmarks, reporter: &Reporter) -> Result {
     // Everything that is to be written is tried before the work begins.
     let points = args.points.as_deref().map(PointsFormat::check).transpose()?;
     if let Some(path) = &args.motion {
-        OutputFile::create(path)?;
+        check_output(path)?;
     }
     let drawing = |path: &Option<PathBuf>| path.as_ref().map(|path| Drawing::create(path, rate, still)).transpose();
     let (mut overlay, guide) = (drawing(&args.overlay)?, drawing(&args.guide)?);
@@ -125,7 +125,7 @@ impl Drawing {
         let png = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
         // A number in the name (`%d`) makes it a clip of one frame.
         if still && png && ClipFormat::of(path).is_err() {
-            OutputFile::create(path)?;
+            check_output(path)?;
             return Ok(Self::Picture(path.to_path_buf(), None));
         }
         Ok(Self::Clip(Box::new(ClipWriter::create(path, rate, &VideoOptions::default())?)))

@@ -13,6 +13,7 @@ use skyreels::core::output::{OutputFile, write_file};
 use skyreels::landmarks::{BLENDSHAPE_NAMES, BLENDSHAPES, Face, LANDMARKS};
 
 use super::Result;
+use super::animate::check_output;
 use super::source::request;
 
 /// Metadata field `format` of a safetensors file of points, and its version.
@@ -38,7 +39,7 @@ impl PointsFormat {
             Some("safetensors") => Self::Safetensors,
             _ => return Err(request("points", format!("{} is neither .json nor .safetensors", path.display()))),
         };
-        OutputFile::create(path)?;
+        check_output(path)?;
         Ok(format)
     }
 
