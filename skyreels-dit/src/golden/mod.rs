@@ -4,6 +4,7 @@
 mod dit;
 mod siglip;
 mod tables;
+mod whole;
 
 use burn::tensor::Device;
 use skyreels_core::golden::{Golden, Report};
@@ -24,11 +25,7 @@ pub fn run(file: &Golden, device: &Device) -> Result<Report> {
         "dit" => dit::run(file, device),
         "siglip" => siglip::run(file, device),
         "tables" => tables::run(file, device),
-        other => Err(Error::Core(skyreels_core::Error::malformed(
-            file.path(),
-            "golden file",
-            format!("kind `{other}` is not one of {}", KINDS.join(", ")),
-        ))),
+        other => Err(malformed(file, format!("kind `{other}` is not one of {}", KINDS.join(", ")))),
     }
 }
 
@@ -45,8 +42,10 @@ fn compare_trace(report: &mut Report, file: &Golden, trace: &Trace) -> Result<()
 /// The shape of an input, when it has `D` axes.
 fn axes<const D: usize>(file: &Golden, name: &str) -> Result<[usize; D]> {
     let shape = file.input(name)?.shape;
-    shape.as_slice().try_into().map_err(|_| {
-        let reason = format!("input `{name}` has shape {shape:?}, not {D} axes");
-        Error::Core(skyreels_core::Error::malformed(file.path(), "golden file", reason))
-    })
+    let axes = shape.as_slice().try_into();
+    axes.map_err(|_| malformed(file, format!("input `{name}` has shape {shape:?}, not {D} axes")))
+}
+
+fn malformed(file: &Golden, reason: String) -> Error {
+    Error::Core(skyreels_core::Error::malformed(file.path(), "golden file", reason))
 }
