@@ -1,8 +1,71 @@
-//! The activation of all feed-forward layers.
+//! Activations of the feed-forward layers and of the time embedding, by the names that the original
+//! has for them.
 
 use burn::tensor::Tensor;
+use burn::tensor::activation::{gelu, mish, relu, sigmoid};
+use skyreels_core::nn::silu;
 
 use crate::host;
+
+/// Slope of the sigmoid approximation of GELU.
+const SIGMOID_SLOPE: f64 = 1.702;
+
+/// An elementwise function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Activation {
+    /// GELU, tanh approximation.
+    GeluTanh,
+    /// GELU, sigmoid approximation.
+    GeluSigmoid,
+    /// GELU, exact.
+    Gelu,
+    /// `x sigmoid(x)`.
+    Silu,
+    /// `x tanh(softplus(x))`.
+    Mish,
+    /// `max(x, 0)`.
+    Relu,
+}
+
+impl Activation {
+    /// Applies the function to every element.
+    pub(crate) fn apply<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::GeluTanh => gelu_tanh(x),
+            Self::GeluSigmoid => x.clone() * sigmoid(x.mul_scalar(SIGMOID_SLOPE)),
+            Self::Gelu => gelu(x),
+            Self::Silu => silu(x),
+            Self::Mish => mish(x),
+            Self::Relu => relu(x),
+        }
+    }
+}
+
+/// The activation of a feed-forward layer called `name`, and whether half of the layer gates the
+/// other half; `None` for names that the original does not have.
+pub(crate) fn feed_forward_activation(name: &str) -> Option<(Activation, bool)> {
+    Some(match name {
+        "gelu-approximate" => (Activation::GeluTanh, false),
+        "gelu" => (Activation::Gelu, false),
+        "geglu" => (Activation::Gelu, true),
+        "geglu-approximate" => (Activation::GeluSigmoid, false),
+        "swiglu" => (Activation::Silu, true),
+        "linear-silu" => (Activation::Silu, false),
+        _ => return None,
+    })
+}
+
+/// The activation of the time embedding called `name`; `None` for names that the original does not
+/// have.
+pub(crate) fn timestep_activation(name: &str) -> Option<Activation> {
+    Some(match name {
+        "silu" | "swish" => Activation::Silu,
+        "mish" => Activation::Mish,
+        "gelu" => Activation::Gelu,
+        "relu" => Activation::Relu,
+        _ => return None,
+    })
+}
 
 /// GELU, tanh approximation: one pass where the tensor lies in this process's memory.
 pub(crate) fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
@@ -31,5 +94,21 @@ mod tests {
         let values: Vec<f32> = gelu_tanh(x).into_data().iter().collect();
         assert_eq!(values[3..], [100.0, 1e20]);
         assert!(values[..3].iter().all(|value| value.abs() < 1e-10), "{values:?}");
+    }
+
+    #[test]
+    fn approximations_are_near_what_they_approximate_and_gates_are_those_of_the_original() {
+        let values: Vec<f32> = (-60..=60).map(|i| i as f32 * 0.1).collect();
+        let x = Tensor::<1>::from_data(TensorData::new(values, [121]), (&Device::flex(), DType::F32));
+        for (approximation, tolerance) in [(Activation::GeluTanh, 1e-3), (Activation::GeluSigmoid, 0.03)] {
+            let difference = approximation.apply(x.clone()) - Activation::Gelu.apply(x.clone());
+            let difference = difference.abs().max().into_scalar::<f32>();
+            assert!(difference > 0.0 && difference < tolerance, "{approximation:?}: {difference:e}");
+        }
+        let gated = ["gelu", "gelu-approximate", "geglu", "geglu-approximate", "swiglu", "linear-silu"]
+            .map(|name| feed_forward_activation(name).unwrap().1);
+        assert_eq!(gated, [false, false, true, false, true, false]);
+        assert_eq!(feed_forward_activation("silu"), None);
+        assert_eq!(timestep_activation("geglu"), None);
     }
 }

@@ -1,6 +1,8 @@
 //! `config.json` files: strict where it matters, quiet where it does not.
 
 use serde_json::{Value, json};
+use skyreels_core::Device;
+use skyreels_core::checkpoint::Published;
 use skyreels_dit::{Error, SiglipConfig, TransformerConfig};
 
 fn published() -> Value {
@@ -33,14 +35,12 @@ fn what_this_crate_does_not_have_is_refused_by_name() {
         ("attention_head_dim", json!(20)),
         ("num_layers", json!(0)),
         ("patch_size", json!(0)),
-        ("patch_size", json!(7)),
+        ("patch_size", json!(61)),
         ("text_embed_dim", json!(1_u64 << 40)),
-        ("activation_fn", json!("gelu")),
-        ("timestep_activation_fn", json!("gelu")),
-        ("flip_sin_to_cos", json!(false)),
-        ("freq_shift", json!(1)),
+        ("activation_fn", json!("relu")),
+        ("timestep_activation_fn", json!("geglu")),
+        ("freq_shift", json!(1536)),
         ("norm_eps", json!(0.0)),
-        ("attention_bias", json!(false)),
         ("use_rotary_positional_embeddings", json!(false)),
         ("patch_size_t", json!(2)),
         ("ofs_embed_dim", json!(512)),
@@ -52,8 +52,107 @@ fn what_this_crate_does_not_have_is_refused_by_name() {
         let error = config.validate().unwrap_err();
         let Error::Config { help, .. } = &error else { panic!("{error}") };
         let message = error.to_string();
-        assert!(message.contains(field) || field == "patch_size" && help.contains(field), "{field}: {message}");
+        // The original has learned positions beside rotary ones only, and names them.
+        let other = field == "use_rotary_positional_embeddings" && message.contains("use_learned");
+        assert!(message.contains(field) || help.contains(field) || other, "{field}: {message}");
     }
+}
+
+#[test]
+fn sizes_beyond_any_model_are_refused_before_anything_is_made_of_them() {
+    let hostile = [
+        ("num_layers", json!(1_u64 << 20)),
+        ("num_layers", json!(u64::MAX)),
+        ("num_attention_heads", json!(1_u64 << 20)),
+        ("attention_head_dim", json!(u64::MAX)),
+        ("in_channels", json!(u64::MAX)),
+        ("out_channels", json!(1_u64 << 17)),
+        ("time_embed_dim", json!(u64::MAX)),
+        ("patch_size", json!(u64::MAX)),
+        ("sample_frames", json!(u64::MAX)),
+        ("sample_height", json!(1_u64 << 40)),
+        ("temporal_compression_ratio", json!(u64::MAX)),
+        ("pose_embed_width", json!(u64::MAX)),
+        ("pose_proj_hidden", json!(0)),
+    ];
+    for (field, wrong) in hostile {
+        let mut value = published();
+        value[field] = wrong;
+        let config: TransformerConfig = serde_json::from_value(value).unwrap();
+        let error = config.init(&Device::flex()).unwrap_err().to_string();
+        assert!(error.contains(field), "{field}: {error}");
+    }
+    let many = TransformerConfig {
+        sample_frames: 1 << 16,
+        sample_height: 1 << 16,
+        sample_width: 1 << 16,
+        ..TransformerConfig::a1_5b()
+    };
+    let error = many.init(&Device::flex()).unwrap_err().to_string();
+    assert!(error.contains("positions"), "{error}");
+}
+
+#[test]
+fn the_largest_configuration_is_a_model_that_can_be_described() {
+    let config = TransformerConfig {
+        num_attention_heads: 1 << 10,
+        attention_head_dim: 1 << 10,
+        in_channels: 1 << 16,
+        out_channels: 1 << 16,
+        time_embed_dim: 1 << 20,
+        text_embed_dim: 1 << 20,
+        num_layers: 1 << 12,
+        patch_size: 1 << 10,
+        pose_embed_width: Some(1 << 20),
+        use_learned_positional_embeddings: false,
+        ..TransformerConfig::a1_5b()
+    };
+    let model = config.init(&Device::flex()).unwrap();
+    assert_eq!(model.published_shapes()["patch_embed.proj.weight"], [1 << 20, 1 << 16, 1 << 10, 1 << 10]);
+    assert_eq!(config.flops(2, [usize::MAX; 3], usize::MAX).unwrap(), u64::MAX);
+    assert!(config.rotary(1, usize::MAX, usize::MAX, &Device::flex()).is_err());
+}
+
+#[test]
+fn hostile_siglip_sizes_are_refused_and_the_largest_can_be_counted() {
+    let base = SiglipConfig::so400m;
+    for (field, config) in [
+        ("hidden_size", SiglipConfig { hidden_size: usize::MAX, ..base() }),
+        ("num_hidden_layers", SiglipConfig { num_hidden_layers: 1 << 20, ..base() }),
+        ("image_size", SiglipConfig { image_size: usize::MAX, ..base() }),
+        ("num_channels", SiglipConfig { num_channels: usize::MAX, ..base() }),
+        ("intermediate_size", SiglipConfig { intermediate_size: 0, ..base() }),
+    ] {
+        let error = config.init(&Device::flex()).unwrap_err().to_string();
+        assert!(error.contains(field), "{field}: {error}");
+    }
+    let largest = SiglipConfig {
+        hidden_size: 1 << 20,
+        intermediate_size: 1 << 20,
+        num_hidden_layers: 1 << 12,
+        image_size: 1 << 14,
+        patch_size: 1,
+        num_channels: 1 << 10,
+        ..base()
+    };
+    largest.init(&Device::flex()).unwrap();
+    assert_eq!(largest.flops(), u64::MAX);
+}
+
+#[test]
+fn a_configuration_without_biases_and_affine_norms_has_no_such_keys() {
+    let config =
+        TransformerConfig { attention_bias: false, norm_elementwise_affine: false, ..TransformerConfig::a1_5b() };
+    let keys = config.init(&Device::flex()).unwrap().published_shapes();
+    let all = TransformerConfig::a1_5b().init(&Device::flex()).unwrap().published_shapes();
+    let missing: Vec<&str> = all.keys().filter(|key| !keys.contains_key(*key)).map(String::as_str).collect();
+    assert_eq!(missing.len(), 42 * (3 + 4) + 4);
+    for key in ["attn1.to_q.bias", "attn1.to_k.bias", "attn1.to_v.bias", "norm1.norm.weight", "norm2.norm.bias"] {
+        assert!(missing.contains(&format!("transformer_blocks.41.{key}").as_str()), "{key}");
+    }
+    assert!(missing.contains(&"norm_final.weight") && missing.contains(&"norm_out.norm.bias"));
+    assert!(keys.contains_key("transformer_blocks.0.attn1.norm_q.weight"));
+    assert!(keys.contains_key("transformer_blocks.0.attn1.to_out.0.bias"));
 }
 
 #[test]

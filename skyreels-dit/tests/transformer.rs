@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Tensor, TensorData};
 use skyreels_core::checkpoint::fill;
 use skyreels_core::{Device, Precision};
-use skyreels_dit::transformer::{patchify, unpatchify};
+use skyreels_dit::transformer::{patchify, sincos_positions, unpatchify};
 use skyreels_dit::{Error, IDENTITY_TOKENS, Rotary, Trace, Transformer, TransformerConfig};
 
 fn tiny() -> TransformerConfig {
@@ -104,26 +104,90 @@ fn half_precision_weights_stay_within_two_percent_of_f32() {
     }
 }
 
+/// The tokens with their positions, `[tokens, width]` row-major.
+fn placed(model: &Transformer, face: Tensor<3>, latents: Tensor<5>) -> Vec<f32> {
+    let [_, frames, _, height, width] = latents.dims();
+    let rotary = model.config().rotary(frames, height, width, &latents.device()).unwrap();
+    let mut trace = Trace::on();
+    let identity = model.embed_identity(face).unwrap();
+    model.denoise(latents, identity, &[10], &rotary, &mut trace).unwrap();
+    let (_, data) = trace.tensors().iter().find(|(name, _)| name == "patch_embed").unwrap().clone();
+    data.iter().collect()
+}
+
 #[test]
-fn another_number_of_frames_than_the_learned_positions_have_is_served() {
+fn another_number_of_frames_replaces_the_whole_table_of_learned_positions() {
     let device = Device::flex();
-    let config = TransformerConfig { use_learned_positional_embeddings: true, ..tiny() };
-    let model = config.init(&device).unwrap();
+    let learned = TransformerConfig { use_learned_positional_embeddings: true, ..tiny() };
+    let (with, without) = (filled(&learned, Precision::F32, &device), filled(&tiny(), Precision::F32, &device));
+    let width = learned.width();
     let face: Tensor<3> = input(2, [1, IDENTITY_TOKENS, 6], &device);
-    // The initial value of the learned positions is their fall-back: a clip of the trained length
-    // and the beginning of a longer one get the same positions.
-    let tokens = |frames: usize| {
-        let latents = Tensor::<5>::zeros([1, frames, 48, 6, 8], (&device, DType::F32));
-        let rotary = config.rotary(frames, 6, 8, &device).unwrap();
-        let mut trace = Trace::on();
-        let identity = model.embed_identity(face.clone()).unwrap();
-        model.denoise(latents, identity, &[10], &rotary, &mut trace).unwrap();
-        let (_, data) = trace.tensors().iter().find(|(name, _)| name == "patch_embed").unwrap().clone();
-        data.iter::<f32>().collect::<Vec<_>>()
+    let difference = |frames: usize, sample_frames: usize| {
+        let config = TransformerConfig { sample_frames, ..learned.clone() };
+        let with = if sample_frames == learned.sample_frames {
+            with.clone()
+        } else {
+            filled(&config, Precision::F32, &device)
+        };
+        let latents = input(1, [1, frames, 48, 6, 8], &device);
+        let (with, without) = (placed(&with, face.clone(), latents.clone()), placed(&without, face.clone(), latents));
+        with.iter().zip(without).map(|(a, b)| a - b).collect::<Vec<_>>()
     };
-    let (trained, longer) = (tokens(2), tokens(3));
-    assert_eq!(trained[..], longer[..trained.len()]);
-    assert!(longer.len() > trained.len());
+    let identity = IDENTITY_TOKENS * width;
+    // 5 pixel frames are 2 latent frames: the learned table, which `filled` gives the identity tokens too.
+    let trained = difference(2, 5);
+    assert!(trained[..identity].iter().all(|value| *value != 0.0));
+    // 3 latent frames are 9 pixel frames, and 2 are never 6 or 8: sine and cosine, for the video alone.
+    for (frames, sample_frames) in [(3, 5), (2, 6), (2, 8)] {
+        let others = difference(frames, sample_frames);
+        assert!(others[..identity].iter().all(|value| *value == 0.0), "{frames} {sample_frames}");
+        let codes = sincos_positions(width, [frames, 3, 4], [1.875, 1.0], &device).unwrap();
+        let codes: Vec<f32> = codes.into_data().iter().collect();
+        let far = others[identity..].iter().zip(codes).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(far < 1e-5, "{frames} {sample_frames}: {far:e}");
+    }
+}
+
+#[test]
+fn a_model_without_rotary_positions_places_the_video_by_sines_and_looks_at_no_table() {
+    let device = Device::flex();
+    let plain = TransformerConfig { use_rotary_positional_embeddings: false, ..tiny() };
+    let (turned, model) = (filled(&tiny(), Precision::F32, &device), filled(&plain, Precision::F32, &device));
+    let latents: Tensor<5> = input(1, [1, 2, 48, 6, 8], &device);
+    let face: Tensor<3> = input(2, [1, 7, 6], &device);
+    let bare = placed(&turned, face.clone(), latents.clone());
+    let tokens = placed(&model, face.clone(), latents.clone());
+    let identity = 7 * plain.width();
+    assert_eq!(tokens[..identity], bare[..identity]);
+    let codes = sincos_positions(plain.width(), [2, 3, 4], [1.875, 1.0], &device).unwrap();
+    for ((with, without), code) in tokens[identity..].iter().zip(&bare[identity..]).zip(codes.into_data().iter::<f32>())
+    {
+        assert!((with - without - code).abs() < 1e-5);
+    }
+    let still = plain.rotary(2, 6, 8, &device).unwrap();
+    let other = tiny().rotary(3, 6, 8, &device).unwrap();
+    let run = |rotary: &Rotary| model.forward(latents.clone(), face.clone(), &[500], rotary).unwrap().into_data();
+    run(&still).assert_eq(&run(&other), true);
+    assert!(still.cos().into_data().iter::<f32>().all(|cos| cos == 1.0));
+}
+
+#[test]
+fn latents_that_fill_no_patch_are_neither_seen_nor_made() {
+    let device = Device::flex();
+    for rotary in [true, false] {
+        let config = TransformerConfig { use_rotary_positional_embeddings: rotary, ..tiny() };
+        let model = filled(&config, Precision::F32, &device);
+        let face: Tensor<3> = input(2, [1, 7, 6], &device);
+        let latents: Tensor<5> = input(1, [1, 2, 48, 7, 9], &device);
+        let run = |latents: Tensor<5>| {
+            let [_, frames, _, height, width] = latents.dims();
+            let rotary = config.rotary(frames, height, width, &device).unwrap();
+            model.forward(latents, face.clone(), &[500], &rotary).unwrap()
+        };
+        let whole = run(latents.clone());
+        assert_eq!(whole.dims(), [1, 2, 16, 6, 8]);
+        whole.into_data().assert_eq(&run(latents.narrow(3, 0, 6).narrow(4, 0, 8)).into_data(), true);
+    }
 }
 
 #[test]
@@ -150,7 +214,8 @@ fn inputs_that_do_not_fit_are_errors_that_name_them() {
     };
     let good = [1, 2, 48, 6, 8];
     assert!(refused([1, 2, 32, 6, 8], [1, 7, 6], &[1], &rotary).starts_with("latents"));
-    assert!(refused([1, 2, 48, 5, 8], [1, 7, 6], &[1], &rotary).starts_with("latents"));
+    assert!(refused([1, 2, 48, 1, 8], [1, 7, 6], &[1], &rotary).starts_with("latents"));
+    assert!(refused([1, 2, 48, 5, 8], [1, 7, 6], &[1], &rotary).starts_with("rotary tables"));
     assert!(refused([1, 0, 48, 6, 8], [1, 7, 6], &[1], &rotary).starts_with("latents"));
     assert!(refused(good, [1, 7, 5], &[1], &rotary).starts_with("identity tokens"));
     assert!(refused(good, [1, 0, 6], &[1], &rotary).starts_with("identity tokens"));

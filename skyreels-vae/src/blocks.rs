@@ -12,7 +12,7 @@ use crate::pass::Pass;
 use crate::resize::{double_frames, halve_frames};
 
 /// Residual blocks between the last level and the ends.
-const MID_LAYERS: usize = 2;
+pub(crate) const MID_LAYERS: usize = 2;
 
 /// `shortcut(x) + conv2(silu(norm2(conv1(silu(norm1(x))))))` (`CogVideoXResnetBlock3D`).
 #[derive(Module, Debug)]

@@ -1,8 +1,9 @@
 //! `config.json` of the VAE and of the landmark guider.
 
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::batches::{Batching, doubled, halved};
 use crate::error::{Error, Result};
 use crate::tiling::TileSizes;
 
@@ -10,6 +11,14 @@ use crate::tiling::TileSizes;
 const TILE_OVERLAP_HEIGHT: f64 = 1.0 / 6.0;
 /// Overlap of neighbouring tiles as a share of the tile's width: a class constant of the original.
 const TILE_OVERLAP_WIDTH: f64 = 1.0 / 5.0;
+/// Most channels of a configuration file that are believed.
+const MAX_CHANNELS: usize = 1 << 16;
+/// Most levels of resolution.
+const MAX_LEVELS: usize = 16;
+/// Most residual blocks of all levels together. Each one costs memory before it is loaded.
+const MAX_BLOCKS: usize = 1 << 12;
+/// Longest side of a frame that a model is made for.
+const MAX_SAMPLE: usize = 1 << 20;
 /// The only blocks of the published models.
 const DOWN_BLOCK: &str = "CogVideoXDownBlock3D";
 /// The only blocks of the published models.
@@ -35,7 +44,8 @@ pub struct VaeConfig {
     pub norm_eps: f64,
     /// Groups of every norm.
     pub norm_num_groups: usize,
-    /// Frames per latent frame: 4.
+    /// Frames per latent frame: 4. (`4.0` is read too: the original calls it a float.)
+    #[serde(deserialize_with = "whole")]
     pub temporal_compression_ratio: usize,
     /// Height the model was made for; half of it is the height of a tile.
     pub sample_height: usize,
@@ -92,34 +102,36 @@ impl VaeConfig {
 
     fn check_sizes(&self) -> Result<()> {
         let wrong = |field, reason: String| Err(Error::Config { field, reason });
-        let sizes = [
-            ("in_channels", self.in_channels),
-            ("out_channels", self.out_channels),
-            ("latent_channels", self.latent_channels),
-            ("layers_per_block", self.layers_per_block),
-            ("norm_num_groups", self.norm_num_groups),
-            ("sample_height", self.sample_height),
-            ("sample_width", self.sample_width),
-        ];
-        if let Some((field, _)) = sizes.iter().find(|(_, size)| *size == 0) {
-            return wrong(field, "is 0; it must be at least 1".into());
+        let levels = self.block_out_channels.len();
+        if !(1..=MAX_LEVELS).contains(&levels) {
+            return wrong("block_out_channels", format!("has {levels} levels; 1 to {MAX_LEVELS} work"));
         }
-        if self.block_out_channels.is_empty() || self.block_out_channels.len() > 16 {
-            return wrong("block_out_channels", format!("has {} levels; 1 to 16 work", self.block_out_channels.len()));
+        for (field, size, most) in [
+            ("in_channels", self.in_channels, MAX_CHANNELS),
+            ("out_channels", self.out_channels, MAX_CHANNELS),
+            ("latent_channels", self.latent_channels, MAX_CHANNELS),
+            ("layers_per_block", self.layers_per_block, MAX_BLOCKS / levels),
+            ("norm_num_groups", self.norm_num_groups, MAX_CHANNELS),
+            ("sample_height", self.sample_height, MAX_SAMPLE),
+            ("sample_width", self.sample_width, MAX_SAMPLE),
+        ] {
+            if !(1..=most).contains(&size) {
+                return wrong(field, format!("is {size}; it must be between 1 and {most}"));
+            }
         }
-        if let Some(width) =
-            self.block_out_channels.iter().find(|width| **width == 0 || *width % self.norm_num_groups != 0)
-        {
-            let reason = format!("holds {width}, which norm_num_groups = {} does not divide", self.norm_num_groups);
-            return wrong("block_out_channels", reason);
+        let groups = self.norm_num_groups;
+        for &width in &self.block_out_channels {
+            if !(1..=MAX_CHANNELS).contains(&width) {
+                return wrong("block_out_channels", format!("holds {width}; 1 to {MAX_CHANNELS} channels work"));
+            }
+            if width % groups != 0 {
+                let reason = format!("holds {width}, which norm_num_groups = {groups} does not divide");
+                return wrong("block_out_channels", reason);
+            }
         }
         let ratio = self.temporal_compression_ratio;
-        if !ratio.is_power_of_two() || self.time_levels() >= self.block_out_channels.len() {
-            let largest = 1usize << (self.block_out_channels.len() - 1);
-            return wrong(
-                "temporal_compression_ratio",
-                format!("is {ratio}; it must be a power of two, at most {largest} with this many levels"),
-            );
+        if !ratio.is_power_of_two() {
+            return wrong("temporal_compression_ratio", format!("is {ratio}; it must be a power of two"));
         }
         for (field, value) in [("norm_eps", self.norm_eps), ("scaling_factor", self.scaling_factor)] {
             if !(value.is_finite() && value > 0.0) {
@@ -153,9 +165,11 @@ impl VaeConfig {
         Ok(())
     }
 
-    /// Levels that halve the number of frames: the first ones of the encoder and of the decoder.
+    /// Levels that halve the number of frames: the first ones of the encoder and of the decoder. The
+    /// last level changes no size, so there may be fewer than `temporal_compression_ratio` says.
     pub(crate) fn time_levels(&self) -> usize {
-        self.temporal_compression_ratio.max(1).ilog2() as usize
+        let wanted = self.temporal_compression_ratio.max(1).ilog2() as usize;
+        wanted.min(self.block_out_channels.len().saturating_sub(1))
     }
 
     /// Pixels per latent along height and width: 8.
@@ -178,34 +192,41 @@ impl VaeConfig {
     /// Frames go through the encoder in batches ([`frame_batches`](crate::frame_batches)); each
     /// level that compresses time maps an odd count `n` to `(n + 1) / 2` and an even one to `n / 2`.
     pub fn latent_frames(&self, frames: usize) -> usize {
-        let halve = |n: usize, _| n.div_ceil(2);
-        crate::batches::frame_batches(frames).iter().map(|batch| (0..self.time_levels()).fold(batch.len(), halve)).sum()
+        self.through(Batching::of_frames(frames), halved)
     }
 
-    /// Frames that decoding `latent_frames` latent frames gives: an odd batch `n > 1` grows to
-    /// `2 n - 1`, an even one to `2 n`, a single frame stays one.
+    /// Frames that decoding `latent_frames` latent frames gives: an odd batch `n` grows to `2 n - 1`
+    /// on each level that expands time, an even one to `2 n`.
     pub fn frames(&self, latent_frames: usize) -> usize {
-        let double = |n: usize, _| if n % 2 == 1 { 2 * n - 1 } else { 2 * n };
-        let batches = crate::batches::latent_batches(latent_frames);
-        batches.iter().map(|batch| (0..self.time_levels()).fold(batch.len(), double)).sum()
+        self.through(Batching::of_latents(latent_frames), doubled)
+    }
+
+    /// Frames of all batches after the levels that change their number.
+    fn through(&self, batching: Batching, level: fn(usize) -> usize) -> usize {
+        let sum = batching.sum(|batch| (0..self.time_levels()).fold(batch, |frames, _| level(frames)) as u64);
+        usize::try_from(sum).unwrap_or(usize::MAX)
     }
 
     /// Checks that a clip comes back from the VAE with as many frames as it went in.
     ///
-    /// Encoding accepts every length, but only 1, `8 k` and `8 k + 1` frames come back as they
-    /// were: 13 frames, for instance, give 4 latent frames, and those decode to 16.
+    /// Encoding accepts every length, but of the published model only 1, `8 k` and `8 k + 1` frames
+    /// come back as they were: 13 frames, for instance, give 4 latent frames, and those decode to 16.
     ///
     /// # Errors
     /// [`Error::Shape`] that names the nearest lengths that work.
     pub fn check_clip(&self, frames: usize) -> Result<()> {
-        let back = if frames == 0 { 0 } else { self.frames(self.latent_frames(frames)) };
-        if frames > 0 && back == frames {
+        let back = |frames: usize| self.frames(self.latent_frames(frames));
+        // The largest number stands for those beyond it.
+        let fits = |frames: &usize| (1..usize::MAX).contains(frames) && back(*frames) == *frames;
+        if fits(&frames) {
             return Ok(());
         }
-        let fits = |n: &usize| self.frames(self.latent_frames(*n)) == *n;
-        let shorter = (1..frames).rev().find(fits).unwrap_or(1);
-        let longer = (frames + 1..).find(fits).unwrap_or(1);
-        let reason = format!("{frames} frames come back as {back}; use {shorter} or {longer}");
+        // What fits repeats itself with the batches: one period holds the nearest lengths.
+        let shorter = (frames.saturating_sub(Batching::PERIOD)..frames).rev().find(fits).unwrap_or(1);
+        let longer = (frames..=frames.saturating_add(Batching::PERIOD)).find(fits);
+        let longer = longer.filter(|longer| *longer != shorter).map(|longer| format!(" or {longer}"));
+        let (back, longer) = (back(frames), longer.unwrap_or_default());
+        let reason = format!("{frames} frames come back as {back}; use {shorter}{longer}");
         Err(Error::Shape { action: "encode", shape: vec![frames], reason })
     }
 
@@ -219,4 +240,15 @@ impl VaeConfig {
     pub fn unscale<const D: usize>(&self, latents: Tensor<D>) -> Tensor<D> {
         latents.div_scalar(self.scaling_factor)
     }
+}
+
+/// A whole number, also where it is written as a float.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+    if number.fract() == 0.0 && (0.0..=MAX_SAMPLE as f64).contains(&number) {
+        return Ok(number as usize);
+    }
+    Err(serde::de::Error::custom(format!(
+        "temporal_compression_ratio is {number}, which is not a whole number in reach"
+    )))
 }

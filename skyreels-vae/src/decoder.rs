@@ -52,6 +52,11 @@ impl Decoder {
         }
     }
 
+    /// Type of weights and activations.
+    pub(crate) fn dtype(&self) -> DType {
+        self.conv_in.dtype()
+    }
+
     /// One batch of latents to frames in f32.
     ///
     /// # Shapes

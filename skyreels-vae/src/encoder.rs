@@ -1,7 +1,7 @@
 //! From frames to the moments of their latents.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 use skyreels_core::nn::silu;
 
 use crate::blocks::{Downsample, MidBlock, Resnet, resnets};
@@ -50,6 +50,11 @@ impl Encoder {
             norm_out: GroupNorm::new(config.norm_num_groups, width, FIXED_EPSILON, device),
             conv_out: CausalConv::new([width, 2 * config.latent_channels], device),
         }
+    }
+
+    /// Type of weights and activations.
+    pub(crate) fn dtype(&self) -> DType {
+        self.conv_in.dtype()
     }
 
     /// One batch of frames.

@@ -1,88 +1,101 @@
 //! How much arithmetic a clip takes.
 
-use crate::batches::{frame_batches, latent_batches};
+use crate::batches::{Batching, doubled, halved};
+use crate::blocks::MID_LAYERS;
 use crate::config::VaeConfig;
 
 /// Multiplications of a 3x3x3 kernel.
 const CUBE: u64 = 27;
 /// Multiplications of a 3x3 kernel.
 const SQUARE: u64 = 9;
-/// Residual blocks of the middle.
-const MID_LAYERS: usize = 2;
 
 /// Floating-point operations (two per multiplication and addition) of the convolutions that encode
-/// `frames` frames of `height x width` without tiles.
+/// `frames` frames of `height x width` without tiles. The largest number for sizes beyond counting.
 pub fn encode_flops(config: &VaeConfig, frames: usize, height: usize, width: usize) -> u64 {
-    frame_batches(frames).iter().map(|batch| encode_batch(config, batch.len(), height, width)).sum()
+    Batching::of_frames(frames).sum(|batch| encode_batch(config, [batch, height, width]))
 }
 
 /// Floating-point operations of the convolutions that decode a clip of `frames` frames of
 /// `height x width` without tiles, counted as the original computes them: its 1x1x1 convolutions of
-/// the norms at full size and its upsampled frames one by one, which this crate does not do.
+/// the norms at full size and its upsampled frames one by one, which this crate does not do. The
+/// largest number for sizes beyond counting.
 pub fn decode_flops(config: &VaeConfig, frames: usize, height: usize, width: usize) -> u64 {
     let ratio = config.spatial_compression_ratio();
-    let batches = latent_batches(config.latent_frames(frames));
-    batches.iter().map(|batch| decode_batch(config, batch.len(), height / ratio, width / ratio)).sum()
+    let batching = Batching::of_latents(config.latent_frames(frames));
+    batching.sum(|batch| decode_batch(config, [batch, height / ratio, width / ratio]))
+}
+
+/// A product that stays at the largest number.
+pub(crate) fn product(factors: impl IntoIterator<Item = usize>) -> u64 {
+    factors.into_iter().fold(1, |product: u64, factor| product.saturating_mul(factor as u64))
+}
+
+fn sum(parts: impl IntoIterator<Item = u64>) -> u64 {
+    parts.into_iter().fold(0, u64::saturating_add)
 }
 
 fn conv(from: usize, to: usize, kernel: u64, positions: u64) -> u64 {
-    2 * (from * to) as u64 * kernel * positions
+    (2 * kernel).saturating_mul(product([from, to])).saturating_mul(positions)
 }
 
 fn resnet(from: usize, to: usize, positions: u64) -> u64 {
     let shortcut = if from == to { 0 } else { conv(from, to, 1, positions) };
-    conv(from, to, CUBE, positions) + conv(to, to, CUBE, positions) + shortcut
+    sum([conv(from, to, CUBE, positions), conv(to, to, CUBE, positions), shortcut])
 }
 
-fn encode_batch(config: &VaeConfig, mut frames: usize, mut height: usize, mut width: usize) -> u64 {
+/// `[frames, height, width]` in, the same of the latents within.
+fn encode_batch(config: &VaeConfig, [mut frames, mut height, mut width]: [usize; 3]) -> u64 {
     let widths = &config.block_out_channels;
-    let mut sum = conv(config.in_channels, widths[0], CUBE, (frames * height * width) as u64);
+    let mut parts = vec![conv(config.in_channels, widths[0], CUBE, product([frames, height, width]))];
     let mut channels = widths[0];
     for (level, &to) in widths.iter().enumerate() {
-        let positions = (frames * height * width) as u64;
+        let positions = product([frames, height, width]);
         for _ in 0..config.layers_per_block {
-            sum += resnet(channels, to, positions);
+            parts.push(resnet(channels, to, positions));
             channels = to;
         }
         if level + 1 < widths.len() {
             if level < config.time_levels() {
-                frames = frames.div_ceil(2);
+                frames = halved(frames);
             }
             (height, width) = (height / 2, width / 2);
-            sum += conv(to, to, SQUARE, (frames * height * width) as u64);
+            parts.push(conv(to, to, SQUARE, product([frames, height, width])));
         }
     }
-    let positions = (frames * height * width) as u64;
-    sum + MID_LAYERS as u64 * resnet(channels, channels, positions)
-        + conv(channels, 2 * config.latent_channels, CUBE, positions)
+    let positions = product([frames, height, width]);
+    parts.extend([resnet(channels, channels, positions); MID_LAYERS]);
+    parts.push(conv(channels, 2 * config.latent_channels, CUBE, positions));
+    sum(parts)
 }
 
-fn decode_batch(config: &VaeConfig, mut frames: usize, mut height: usize, mut width: usize) -> u64 {
+/// `[frames, height, width]` of the latents in.
+fn decode_batch(config: &VaeConfig, [mut frames, mut height, mut width]: [usize; 3]) -> u64 {
     let widths: Vec<usize> = config.block_out_channels.iter().rev().copied().collect();
-    let norm = |channels: usize, positions: u64| 2 * conv(config.latent_channels, channels, 1, positions);
+    let norm = |channels: usize, positions: u64| conv(config.latent_channels, channels, 1, positions).saturating_mul(2);
     let block = |from: usize, to: usize, positions: u64| {
-        resnet(from, to, positions) + norm(from, positions) + norm(to, positions)
+        sum([resnet(from, to, positions), norm(from, positions), norm(to, positions)])
     };
     let mut channels = widths[0];
-    let positions = (frames * height * width) as u64;
-    let mut sum = conv(config.latent_channels, channels, CUBE, positions)
-        + MID_LAYERS as u64 * block(channels, channels, positions);
+    let positions = product([frames, height, width]);
+    let mut parts = vec![conv(config.latent_channels, channels, CUBE, positions)];
+    parts.extend([block(channels, channels, positions); MID_LAYERS]);
     for (level, &to) in widths.iter().enumerate() {
-        let positions = (frames * height * width) as u64;
+        let positions = product([frames, height, width]);
         for _ in 0..=config.layers_per_block {
-            sum += block(channels, to, positions);
+            parts.push(block(channels, to, positions));
             channels = to;
         }
         if level + 1 < widths.len() {
             if level < config.time_levels() {
-                frames = if frames % 2 == 1 { 2 * frames - 1 } else { 2 * frames };
+                frames = doubled(frames);
             }
-            (height, width) = (2 * height, 2 * width);
-            sum += conv(to, to, SQUARE, (frames * height * width) as u64);
+            (height, width) = (height.saturating_mul(2), width.saturating_mul(2));
+            parts.push(conv(to, to, SQUARE, product([frames, height, width])));
         }
     }
-    let positions = (frames * height * width) as u64;
-    sum + norm(channels, positions) + conv(channels, config.out_channels, CUBE, positions)
+    let positions = product([frames, height, width]);
+    parts.extend([norm(channels, positions), conv(channels, config.out_channels, CUBE, positions)]);
+    sum(parts)
 }
 
 #[cfg(test)]

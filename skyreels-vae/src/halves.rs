@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use burn::tensor::Tensor;
-use skyreels_core::{Precision, Progress};
+use burn::tensor::{DType, Tensor};
+use skyreels_core::Progress;
 
 use crate::batches::{frame_batches, latent_batches};
 use crate::blend::blend;
@@ -11,7 +11,7 @@ use crate::config::VaeConfig;
 use crate::decoder::Decoder;
 use crate::encoder::Encoder;
 use crate::error::{Error, Result};
-use crate::memory::{decode_bytes, encode_bytes};
+use crate::memory::{decode_numbers, encode_numbers};
 use crate::pass::{Pass, TimeCache, Trace};
 use crate::tiling::{Direction, TilePlan, Tiling};
 
@@ -28,7 +28,17 @@ pub(crate) trait Half {
     fn channels(config: &VaeConfig) -> usize;
     /// Shortest side that the half accepts.
     fn shortest_side(config: &VaeConfig) -> usize;
-    fn working_bytes(config: &VaeConfig, frames: usize, height: usize, width: usize) -> u64;
+    /// Numbers of one batch entry that are alive at the peak.
+    fn working_numbers(config: &VaeConfig, frames: usize, height: usize, width: usize) -> u64;
+    /// Type of the activations.
+    fn dtype(&self) -> DType;
+
+    /// Bytes that running over a clip `x` needs at the peak, beside weights, `x` and the result.
+    fn working_bytes(&self, config: &VaeConfig, x: &Tensor<5>) -> u64 {
+        let [batch, _, frames, height, width] = x.dims();
+        let numbers = Self::working_numbers(config, frames, height, width);
+        numbers.saturating_mul(batch as u64).saturating_mul(self.dtype().size() as u64)
+    }
 }
 
 impl Half for Encoder {
@@ -52,8 +62,12 @@ impl Half for Encoder {
         config.spatial_compression_ratio()
     }
 
-    fn working_bytes(config: &VaeConfig, frames: usize, height: usize, width: usize) -> u64 {
-        encode_bytes(config, frames, height, width, Precision::F32)
+    fn working_numbers(config: &VaeConfig, frames: usize, height: usize, width: usize) -> u64 {
+        encode_numbers(config, frames, height, width)
+    }
+
+    fn dtype(&self) -> DType {
+        self.dtype()
     }
 }
 
@@ -78,8 +92,12 @@ impl Half for Decoder {
         1
     }
 
-    fn working_bytes(config: &VaeConfig, frames: usize, height: usize, width: usize) -> u64 {
-        decode_bytes(config, frames, height, width, Precision::F32)
+    fn working_numbers(config: &VaeConfig, frames: usize, height: usize, width: usize) -> u64 {
+        decode_numbers(config, frames, height, width)
+    }
+
+    fn dtype(&self) -> DType {
+        self.dtype()
     }
 }
 
@@ -141,9 +159,7 @@ pub(crate) fn run<H: Half>(
         Tiling::Off => None,
         Tiling::On => Some(config.tile_sizes()),
         Tiling::Sized(sizes) => Some(sizes),
-        Tiling::Auto { bytes } => {
-            (H::working_bytes(config, frames, height, width) > bytes).then(|| config.tile_sizes())
-        }
+        Tiling::Auto { bytes } => (half.working_bytes(config, &x) > bytes).then(|| config.tile_sizes()),
     };
     let plan = match sizes {
         Some(sizes) => TilePlan::new(config, &sizes, H::DIRECTION, height, width)?,
@@ -199,4 +215,35 @@ fn tiled(plan: &TilePlan, x: &Tensor<5>, mut clip: impl FnMut(Tensor<5>) -> Resu
 /// Joins tensors; one alone is not copied.
 fn join(mut parts: Vec<Tensor<5>>, dim: usize) -> Tensor<5> {
     if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(parts, dim) }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+    use skyreels_core::Precision;
+    use skyreels_core::checkpoint::fill;
+
+    use super::*;
+    use crate::memory::{decode_bytes, encode_bytes};
+    use crate::model::CausalVae;
+
+    #[test]
+    fn working_memory_grows_with_the_batch_and_shrinks_with_the_precision() {
+        let device = Device::flex();
+        let config = VaeConfig { block_out_channels: vec![4; 4], norm_num_groups: 2, ..VaeConfig::published() };
+        let zeros = |shape: [usize; 5]| Tensor::<5>::zeros(shape, &device);
+        for precision in [Precision::F32, Precision::F16, Precision::BF16] {
+            let vae = CausalVae::new(&config, &device).unwrap();
+            let vae = fill(vae, precision, |_, shape| vec![0.0; shape.iter().product()]);
+            let (encoder, decoder) = vae.halves();
+            let one = encode_bytes(&config, 9, 16, 24, precision);
+            assert_eq!(encoder.working_bytes(&config, &zeros([3, 3, 9, 16, 24])), 3 * one);
+            let one = decode_bytes(&config, 3, 2, 3, precision);
+            assert_eq!(decoder.working_bytes(&config, &zeros([2, 16, 3, 2, 3])), 2 * one);
+        }
+        assert_eq!(
+            encode_bytes(&config, 9, 16, 24, Precision::F32),
+            2 * encode_bytes(&config, 9, 16, 24, Precision::BF16)
+        );
+    }
 }

@@ -19,8 +19,12 @@ use crate::tiling::Tiling;
 /// The causal video VAE of CogVideoX (`AutoencoderKLCogVideoX`).
 ///
 /// Frames are `[batch, 3, frames, height, width]` with values in `[-1, 1]`, latents
-/// `[batch, 16, t, height / 8, width / 8]`. Latent frame 0 sees frame 0 only; latent frame `k`
-/// covers frames `4 k - 3` to `4 k`.
+/// `[batch, 16, t, height / 8, width / 8]`.
+///
+/// In a clip of `8 n + 1` frames, latent frame 0 is made at the place of frame 0 and latent frame `k`
+/// at that of frames `4 k - 3` to `4 k`. No convolution looks ahead, but every norm sees the whole
+/// batch of frames ([`frame_batches`](crate::frame_batches)): any of frames 0 to 8 changes all of the
+/// first three latent frames, and nothing changes a latent of an earlier batch.
 #[derive(Module, Debug)]
 pub struct CausalVae {
     encoder: Encoder,
@@ -63,6 +67,11 @@ impl CausalVae {
     /// The configuration it was made from.
     pub fn config(&self) -> &VaeConfig {
         &self.config
+    }
+
+    #[cfg(test)]
+    pub(crate) fn halves(&self) -> (&Encoder, &Decoder) {
+        (&self.encoder, &self.decoder)
     }
 
     /// Encodes frames to the distribution of their (unscaled) latents.

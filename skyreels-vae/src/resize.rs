@@ -4,6 +4,8 @@ use burn::tensor::Tensor;
 use burn::tensor::module::interpolate;
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 
+use crate::batches::doubled;
+
 /// `x * gain + offset` where `gain` and `offset` are smaller by whole factors and follow `x` by
 /// the nearest rule.
 ///
@@ -56,11 +58,8 @@ fn repeat_frames(x: Tensor<5>, times: usize) -> Tensor<5> {
 /// Doubles the frames as the decoder does: a single one stays, the first of an odd number is not
 /// repeated, all others are.
 pub(crate) fn double_frames(x: Tensor<5>) -> Tensor<5> {
-    match x.dims()[2] {
-        1 => x,
-        odd if odd % 2 == 1 => stretch_time(x, 2 * odd - 1),
-        even => stretch_time(x, 2 * even),
-    }
+    let frames = doubled(x.dims()[2]);
+    stretch_time(x, frames)
 }
 
 /// Halves the frames as the encoder does: means of pairs, with the first of an odd number apart.

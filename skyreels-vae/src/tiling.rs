@@ -38,7 +38,8 @@ pub enum Tiling {
     /// As `On`, with tiles of another size.
     Sized(TileSizes),
     /// As `On`, but only where the whole frame would need more working memory than this many
-    /// bytes ([`encode_bytes`](crate::encode_bytes), [`decode_bytes`](crate::decode_bytes)).
+    /// bytes: [`encode_bytes`](crate::encode_bytes) or [`decode_bytes`](crate::decode_bytes) in the
+    /// precision of the weights, times the entries of the batch axis.
     Auto {
         /// Working memory to stay below, beside weights and results.
         bytes: u64,
@@ -89,8 +90,9 @@ impl TilePlan {
     /// `None` when the frame is not larger than one tile.
     ///
     /// # Errors
-    /// [`Error::Tiles`] where the overlap does not divide the tile of latents: the original then
-    /// returns frames of another size than it was asked for. Also for tiles too small to encode.
+    /// [`Error::Tiles`] where an axis has several tiles and what each keeps of them is not as long as
+    /// the step to the next one: the original then returns frames of another size than it was asked
+    /// for. Also for tiles too small to encode.
     pub fn new(
         config: &VaeConfig,
         sizes: &TileSizes,
@@ -138,7 +140,8 @@ impl TileAxis {
         let step = share(tile, 1.0 - overlap);
         let blend = share(output, overlap);
         let keep = output - blend;
-        if !pixels.is_multiple_of(ratio) || step == 0 || step as f64 * factor != keep as f64 {
+        // A single tile is kept whole: it is no longer than a step, and a step never exceeds what is kept.
+        if step == 0 || length > step && step as f64 * factor != keep as f64 {
             return Err(format!(
                 "tiles of {pixels} pixels ({latents} latents) with an overlap of {overlap} step by {step} and keep \
                  {keep}, which is not the same piece of the frame; use a tile of a multiple of {ratio} pixels whose \
@@ -204,6 +207,27 @@ mod tests {
         assert!(TilePlan::new(&config, &sizes, Direction::Encode, 480, 720).is_err());
     }
 
+    #[test]
+    fn an_axis_of_one_tile_may_have_any_overlap() {
+        // 13 latents step by 10 and keep 87 pixels: wrong with a second tile, right without.
+        let sizes = TileSizes { height: 104, width: 40, overlap_height: 1.0 / 6.0, overlap_width: 0.2 };
+        let config = VaeConfig::published();
+        let plan = TilePlan::new(&config, &sizes, Direction::Decode, 8, 12).unwrap().unwrap();
+        assert_eq!((starts(&plan.rows), starts(&plan.columns)), (vec![0], vec![0, 4, 8]));
+        assert_eq!(plan.rows.ranges[0], 0..8);
+        // A tile of 13 latents that begins at 10 is a second one, though 11 latents would fit the first.
+        assert!(TilePlan::new(&config, &sizes, Direction::Decode, 10, 12).is_ok());
+        assert!(TilePlan::new(&config, &sizes, Direction::Decode, 11, 12).is_err());
+    }
+
+    #[test]
+    fn tiles_of_broken_latents_are_taken_where_their_steps_meet() {
+        // 60 pixels are 7 latents; the step of 48 pixels is the 6 latents that are kept.
+        let axis = TileAxis::new(Direction::Encode, 8, 60, 0.2, 96).unwrap();
+        assert_eq!((axis.ranges, axis.blend, axis.keep), (vec![0..60, 48..96], 1, 6));
+        assert!(TileAxis::new(Direction::Decode, 8, 60, 0.2, 12).is_err());
+    }
+
     proptest! {
         #[test]
         fn the_kept_parts_cover_the_frame_once(
@@ -222,6 +246,17 @@ mod tests {
                     covered += (range.len() * out / unit).min(axis.keep);
                 }
                 prop_assert_eq!(covered, length * out);
+            }
+        }
+
+        #[test]
+        fn a_single_tile_is_kept_whole(
+            pixels in 8usize..200, overlap in 0.0f64..0.99, length in 1usize..200, encode: bool,
+        ) {
+            let direction = if encode { Direction::Encode } else { Direction::Decode };
+            if let Ok(axis) = TileAxis::new(direction, 8, pixels, overlap, length) && axis.ranges.len() == 1 {
+                let output = if encode { length / 8 } else { length * 8 };
+                prop_assert!(output <= axis.keep, "{output} > {}", axis.keep);
             }
         }
     }

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use proptest::prelude::*;
 use skyreels_core::checkpoint::{SHARD_BYTES, save};
 use skyreels_core::{Event, Limits, Precision, Progress};
-use skyreels_vae::{CausalVae, Error, LandmarkGuider, Tiling, Trace, VaeConfig};
+use skyreels_vae::{CausalVae, Error, LandmarkGuider, Tiling, Trace, VaeConfig, decode_bytes};
 
 mod common;
 use common::{noise, small_config, vae};
@@ -94,6 +94,42 @@ fn tiles_are_used_only_where_they_are_asked_for() {
     let small = noise([1, 4, 1, 6, 5], 5, &device);
     let decode = |tiling| vae.decode(small.clone(), tiling, none()).unwrap().into_data();
     assert_eq!(decode(Tiling::On), decode(Tiling::Off));
+}
+
+#[test]
+fn the_batch_and_the_precision_decide_about_tiles_too() {
+    let device = Device::flex();
+    let config = small_config();
+    let full = vae(&config, Precision::F32, &device);
+    let bytes = decode_bytes(&config, 1, 12, 10, Precision::F32);
+    let decode = |vae: &CausalVae, batch: usize, tiling| {
+        vae.decode(noise([batch, 4, 1, 12, 10], 5, &device), tiling, none()).unwrap().into_data()
+    };
+    assert_eq!(decode(&full, 1, Tiling::Auto { bytes }), decode(&full, 1, Tiling::Off));
+    assert_eq!(decode(&full, 2, Tiling::Auto { bytes }), decode(&full, 2, Tiling::On));
+    let half = vae(&config, Precision::BF16, &device);
+    assert_eq!(decode(&half, 2, Tiling::Auto { bytes }), decode(&half, 2, Tiling::Off));
+    assert_eq!(decode(&half, 2, Tiling::Auto { bytes: bytes - 1 }), decode(&half, 2, Tiling::On));
+}
+
+#[test]
+fn a_frame_changes_all_of_its_batch_and_nothing_before_it() {
+    let device = Device::flex();
+    let vae = vae(&small_config(), Precision::F32, &device);
+    let clip = noise([1, 3, 25, 8, 8], 11, &device);
+    let mean = |clip: Tensor<5>| vae.encode(clip, Tiling::Off, none()).unwrap().mean;
+    let before = mean(clip.clone());
+    // Batches of 9, 8 and 8 frames are latents 0 to 2, 3 to 4 and 5 to 6.
+    for (frame, first) in [(8, 0), (9, 3), (16, 3), (24, 5)] {
+        let changed = clip
+            .clone()
+            .slice_assign([0..1, 0..3, frame..frame + 1, 0..8, 0..8], Tensor::ones([1, 3, 1, 8, 8], &device));
+        let after = mean(changed);
+        for latent in 0..7 {
+            let difference = (after.clone() - before.clone()).narrow(2, latent, 1).abs().max().into_scalar::<f32>();
+            assert_eq!(difference > 0.0, latent >= first, "frame {frame}, latent {latent}: {difference:e}");
+        }
+    }
 }
 
 #[test]

@@ -18,9 +18,18 @@ use crate::host::tiled_attention;
 
 /// `softmax(query key^T / sqrt(head_dim)) value`: the one attention of this workspace.
 ///
-/// No backend ever holds more than [`MAX_SCORE_BYTES`] of scores (see [`AttentionPlan`]); softmax
-/// is f32 whatever the type of the inputs. There is no mask and no scale on purpose: both leave
-/// the fused kernels, and one backend inverts masks.
+/// Without gradients no backend ever holds more than [`MAX_SCORE_BYTES`] of scores (see
+/// [`AttentionPlan`]). With gradients that bound does not hold: chunks are computed one after the
+/// other, but automatic differentiation keeps the softmax of every chunk and what it was computed
+/// from until the backward pass, several times the whole score matrix
+/// ([`AttentionPlan::score_bytes`] counts it; 64 GB for one such matrix of one block of the published
+/// model on a full clip). Training at such sizes has to compute blocks again in the backward pass,
+/// or take shorter and smaller clips.
+///
+/// Softmax is f32 whatever the type of the inputs. A NaN in a query, key or value is a NaN in every
+/// result that depends on it, where this crate computes; what a backend's fused kernel makes of it is
+/// the backend's. There is no mask and no scale on purpose: both leave the fused
+/// kernels, and one backend inverts masks.
 ///
 /// # Shapes
 /// `query` `[batch, queries, heads, head_dim]`, `key` and `value` `[batch, keys, heads, head_dim]`
@@ -41,6 +50,6 @@ pub fn attention_by(plan: AttentionPlan, query: Tensor<4>, key: Tensor<4>, value
     match plan {
         AttentionPlan::Tiled => tiled_attention(query, key, value),
         AttentionPlan::Fused { queries, multiple } => composed::fused(query, key, value, queries, multiple),
-        AttentionPlan::Composed { queries } => composed::composed(query, key, value, queries),
+        AttentionPlan::Composed { queries, .. } => composed::composed(query, key, value, queries),
     }
 }

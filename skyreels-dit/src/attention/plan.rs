@@ -5,7 +5,8 @@ use skyreels_core::device::Backend;
 
 use crate::host;
 
-/// Scores that any path may hold at a time, all temporary copies together.
+/// Scores that any path without gradients may hold at a time, all temporary copies together; with
+/// gradients, those of one chunk beside what is kept for the backward pass.
 pub const MAX_SCORE_BYTES: u64 = 2_000_000_000;
 /// The same where caches are small and every pass over the scores comes from memory.
 const HOST_SCORE_BYTES: u64 = 64_000_000;
@@ -14,6 +15,9 @@ const MIN_QUERIES: usize = 32;
 /// Bytes of a score on the composed path: product, its softmax and one conversion between types,
 /// all f32.
 const COMPOSED_BYTES: u64 = 12;
+/// Bytes of a score that Burn's automatic differentiation keeps for the backward pass beside the
+/// operand of the second product: arguments and results of the softmax's powers, f32.
+const KEPT_BYTES: u64 = 8;
 /// Copies of the scores that a backend makes which falls back from its fused kernel.
 const FALLBACK_COPIES: u64 = 2;
 /// The CUDA kernel is fused only for a multiple of this many queries and falls back, without a
@@ -80,6 +84,8 @@ pub enum AttentionPlan {
     Composed {
         /// Queries of a chunk.
         queries: usize,
+        /// Gradients will be asked for: the softmax of every chunk is kept.
+        tracked: bool,
     },
 }
 
@@ -90,23 +96,24 @@ impl AttentionPlan {
         let half = matches!(dtype, DType::F16 | DType::BF16);
         match engine {
             // Burn differentiates its kernels by composing them with the whole score matrix.
-            _ if tracked => shape.composed(engine),
+            _ if tracked => shape.composed(engine, true),
             Engine::Host if host::fast() => Self::Tiled,
             Engine::Torch => Self::Fused { queries: shape.rows(MAX_SCORE_BYTES, fallback_bytes(dtype)), multiple: 1 },
             // The kernel computes in f16 whatever it is given: not for those who ask for f32.
             Engine::Cube if half && shape.head_dim.is_multiple_of(FUSED_HEAD_DIM) => {
                 let rows = shape.rows(MAX_SCORE_BYTES, fallback_bytes(dtype)) / FUSED_QUERIES * FUSED_QUERIES;
                 if rows == 0 {
-                    return shape.composed(engine);
+                    return shape.composed(engine, false);
                 }
                 Self::Fused { queries: rows, multiple: FUSED_QUERIES }
             }
-            Engine::Host | Engine::Cube | Engine::Other => shape.composed(engine),
+            Engine::Host | Engine::Cube | Engine::Other => shape.composed(engine, false),
         }
     }
 
     /// Bytes of scores that this plan holds at most, for inputs of type `dtype`: none in tiles, and
-    /// on fused paths only if the backend falls back.
+    /// on fused paths only if the backend falls back. With gradients, what all chunks keep for the
+    /// backward pass is part of it: it grows with the product of queries and keys.
     pub fn score_bytes(&self, shape: AttentionShape, dtype: DType) -> u64 {
         match self {
             Self::Tiled => 0,
@@ -114,8 +121,10 @@ impl AttentionPlan {
                 let rows = (*queries).min(shape.queries.next_multiple_of(*multiple));
                 shape.row_bytes(fallback_bytes(dtype)).saturating_mul(rows as u64)
             }
-            Self::Composed { queries } => {
-                shape.row_bytes(COMPOSED_BYTES).saturating_mul((*queries).min(shape.queries) as u64)
+            Self::Composed { queries, tracked } => {
+                let chunk = shape.row_bytes(COMPOSED_BYTES).saturating_mul((*queries).min(shape.queries) as u64);
+                let kept = if *tracked { shape.row_bytes(KEPT_BYTES + dtype.size() as u64) } else { 0 };
+                chunk.saturating_add(kept.saturating_mul(shape.queries as u64))
             }
         }
     }
@@ -138,12 +147,12 @@ impl AttentionShape {
         (budget / self.row_bytes(score_bytes)).clamp(1, u64::from(u32::MAX)) as usize
     }
 
-    fn composed(&self, engine: Engine) -> AttentionPlan {
+    fn composed(&self, engine: Engine, tracked: bool) -> AttentionPlan {
         let most = self.rows(MAX_SCORE_BYTES, COMPOSED_BYTES);
         let queries = match engine {
             Engine::Host => self.rows(HOST_SCORE_BYTES, COMPOSED_BYTES).max(MIN_QUERIES).min(most),
             _ => most,
         };
-        AttentionPlan::Composed { queries }
+        AttentionPlan::Composed { queries, tracked }
     }
 }

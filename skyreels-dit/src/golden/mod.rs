@@ -4,6 +4,7 @@
 mod dit;
 mod siglip;
 mod tables;
+mod whole;
 
 use burn::tensor::Device;
 use skyreels_core::golden::{Golden, Report};
@@ -24,11 +25,7 @@ pub fn run(file: &Golden, device: &Device) -> Result<Report> {
         "dit" => dit::run(file, device),
         "siglip" => siglip::run(file, device),
         "tables" => tables::run(file, device),
-        other => Err(Error::Core(skyreels_core::Error::malformed(
-            file.path(),
-            "golden file",
-            format!("kind `{other}` is not one of {}", KINDS.join(", ")),
-        ))),
+        other => Err(malformed(file, format!("kind `{other}` is not one of {}", KINDS.join(", ")))),
     }
 }
 
@@ -40,4 +37,8 @@ fn compare_trace(report: &mut Report, file: &Golden, trace: &Trace) -> Result<()
         report.compare_values(file, name, &shape, &values, skyreels_core::golden::Tolerance::Reference)?;
     }
     Ok(())
+}
+
+fn malformed(file: &Golden, reason: String) -> Error {
+    Error::Core(skyreels_core::Error::malformed(file.path(), "golden file", reason))
 }

@@ -34,7 +34,7 @@ impl Aligned {
     }
 }
 
-/// `2^x` for `x <= 0`, relative error below 2e-7; zero to within 1e-37 far below.
+/// `2^x` for `x <= 0`, relative error below 2e-7; zero to within 1e-37 far below; NaN for NaN.
 ///
 /// `x = n + f` with `n` the nearest integer: adding a large constant leaves `n` in the low bits of
 /// the sum, from where a shift puts it into the exponent of `2^f`, a Taylor polynomial.
@@ -56,8 +56,10 @@ pub(super) fn exp2_nonpositive<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
         std::f32::consts::LN_2,
         1.0,
     ];
-    let x = simd.max_f32s(x, simd.splat_f32s(LEAST));
-    let shifted = simd.add_f32s(x, simd.splat_f32s(ROUND));
+    // x86 compares to the second operand where one is NaN: the series stays NaN, and the bits of a
+    // NaN (all of them set, where it comes from CUDA) do not become an exponent.
+    let x = simd.max_f32s(simd.splat_f32s(LEAST), x);
+    let shifted = simd.min_f32s(simd.add_f32s(x, simd.splat_f32s(ROUND)), simd.splat_f32s(ROUND));
     let fraction = simd.sub_f32s(x, simd.sub_f32s(shifted, simd.splat_f32s(ROUND)));
     let mut power = simd.splat_f32s(TAYLOR[0]);
     for coefficient in &TAYLOR[1..] {

@@ -61,8 +61,14 @@ fn epsilon() -> f64 {
 }
 
 const GELU_TANH: &str = "gelu_pytorch_tanh";
-/// Largest size accepted from a configuration file.
-const MAX_SIZE: usize = 1 << 20;
+/// Widest layer of a configuration file that is believed.
+const MAX_WIDTH: usize = 1 << 20;
+/// Most layers. Each one costs memory before it is loaded.
+const MAX_LAYERS: usize = 1 << 12;
+/// Longest side of the picture.
+const MAX_SIDE: usize = 1 << 14;
+/// Most channels of the picture.
+const MAX_CHANNELS: usize = 1 << 10;
 
 impl<'de> Deserialize<'de> for SiglipConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -113,12 +119,13 @@ impl SiglipConfig {
     }
 
     /// Floating-point operations of one picture up to the last hidden state, two per multiply and
-    /// add, matrix products only.
+    /// add, matrix products only. The largest number for sizes beyond all counting.
     pub fn flops(&self) -> u64 {
-        let [tokens, width, hidden] = [self.tokens(), self.hidden_size, self.intermediate_size].map(|n| n as u64);
-        let patch = (self.num_channels * self.patch_size * self.patch_size) as u64;
+        // A validated configuration is far from the end of 128 bits.
+        let [tokens, width, hidden] = [self.tokens(), self.hidden_size, self.intermediate_size].map(|n| n as u128);
+        let patch = (self.num_channels * self.patch_size * self.patch_size) as u128;
         let layer = 4 * tokens * width * width + 2 * tokens * tokens * width + 2 * tokens * width * hidden;
-        2 * (tokens * patch * width + self.num_hidden_layers as u64 * layer)
+        u64::try_from(2 * (tokens * patch * width + self.num_hidden_layers as u128 * layer)).unwrap_or(u64::MAX)
     }
 
     /// Checks that this crate has the tower that the fields describe.
@@ -132,16 +139,16 @@ impl SiglipConfig {
             }
             Err(Error::Config { model: "siglip", field, value: format!("{value:?}"), help: help.to_string() })
         };
-        for (field, value) in [
-            ("hidden_size", self.hidden_size),
-            ("intermediate_size", self.intermediate_size),
-            ("num_hidden_layers", self.num_hidden_layers),
-            ("num_attention_heads", self.num_attention_heads),
-            ("image_size", self.image_size),
-            ("patch_size", self.patch_size),
-            ("num_channels", self.num_channels),
+        for (field, value, most) in [
+            ("hidden_size", self.hidden_size, MAX_WIDTH),
+            ("intermediate_size", self.intermediate_size, MAX_WIDTH),
+            ("num_hidden_layers", self.num_hidden_layers, MAX_LAYERS),
+            ("num_attention_heads", self.num_attention_heads, MAX_WIDTH),
+            ("image_size", self.image_size, MAX_SIDE),
+            ("patch_size", self.patch_size, MAX_SIDE),
+            ("num_channels", self.num_channels, MAX_CHANNELS),
         ] {
-            check((1..=MAX_SIZE).contains(&value), field, &value, "a size between 1 and 1048576 is needed")?;
+            check((1..=most).contains(&value), field, &value, &format!("a size between 1 and {most} is needed"))?;
         }
         let (heads, patch) = (self.num_attention_heads, self.patch_size);
         check(self.hidden_size.is_multiple_of(heads), "num_attention_heads", &heads, "it must divide hidden_size")?;

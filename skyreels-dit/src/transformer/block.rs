@@ -1,14 +1,14 @@
 //! One block: attention over all tokens, then a feed-forward layer, both gated by the timestep.
 
 use burn::module::Module;
-use burn::nn::Linear;
+use burn::nn::{Linear, LinearConfig, LinearLayout};
 use burn::tensor::{Device, Tensor};
 use skyreels_core::nn::{LayerNorm, linear};
 
 use super::config::TransformerConfig;
 use super::modulation::ModulatedNorm;
 use super::rotary::Rotary;
-use crate::activation::gelu_tanh;
+use crate::activation::{Activation, feed_forward_activation};
 use crate::attention::attention;
 use crate::trace::Trace;
 
@@ -31,10 +31,14 @@ pub struct SelfAttention {
 impl SelfAttention {
     fn new(config: &TransformerConfig, device: &Device) -> Self {
         let width = config.width();
+        let project = || {
+            let layer = LinearConfig::new(width, width).with_bias(config.attention_bias);
+            layer.with_layout(LinearLayout::Col).init(device)
+        };
         Self {
-            to_q: linear(width, width, device),
-            to_k: linear(width, width, device),
-            to_v: linear(width, width, device),
+            to_q: project(),
+            to_k: project(),
+            to_v: project(),
             norm_q: LayerNorm::new(config.attention_head_dim, QUERY_KEY_EPSILON, device),
             norm_k: LayerNorm::new(config.attention_head_dim, QUERY_KEY_EPSILON, device),
             to_out: linear(width, width, device),
@@ -43,34 +47,53 @@ impl SelfAttention {
     }
 
     /// # Shapes
-    /// `[batch, tokens, width]` in and out; `rotary` has a row per token.
-    pub(super) fn forward(&self, tokens: Tensor<3>, rotary: &Rotary) -> Tensor<3> {
+    /// `[batch, tokens, width]` in and out; `rotary` has a row per token, `None` rotates nothing.
+    pub(super) fn forward(&self, tokens: Tensor<3>, rotary: Option<&Rotary>) -> Tensor<3> {
         let [batch, count, width] = tokens.dims();
         let heads = |x: Tensor<3>| x.reshape([batch, count, self.heads, width / self.heads]);
-        let query = rotary.apply(self.norm_q.forward(heads(self.to_q.forward(tokens.clone()))));
-        let key = rotary.apply(self.norm_k.forward(heads(self.to_k.forward(tokens.clone()))));
+        let rotate = |x: Tensor<4>| match rotary {
+            Some(rotary) => rotary.apply(x),
+            None => x,
+        };
+        let query = rotate(self.norm_q.forward(heads(self.to_q.forward(tokens.clone()))));
+        let key = rotate(self.norm_k.forward(heads(self.to_k.forward(tokens.clone()))));
         let value = heads(self.to_v.forward(tokens));
         self.to_out.forward(attention(query, key, value).reshape([batch, count, width]))
     }
 }
 
-/// `project(gelu(expand(x)))`, the GELU in its tanh approximation.
+/// `project(gelu(expand(x)))` in the published model, the GELU in its tanh approximation; in gated
+/// variants the second half of `expand(x)` is activated and multiplies the first.
 #[derive(Module, Debug)]
 pub struct FeedForward {
     expand: Linear,
     project: Linear,
+    #[module(skip)]
+    activation: Activation,
+    #[module(skip)]
+    gated: bool,
 }
 
 impl FeedForward {
     fn new(config: &TransformerConfig, device: &Device) -> Self {
         let (width, hidden) = (config.width(), config.feed_forward());
-        Self { expand: linear(width, hidden, device), project: linear(hidden, width, device) }
+        let (activation, gated) =
+            feed_forward_activation(&config.activation_fn).expect("the configuration was validated");
+        let expanded = if gated { 2 * hidden } else { hidden };
+        let (expand, project) = (linear(width, expanded, device), linear(hidden, width, device));
+        Self { expand, project, activation, gated }
     }
 
     /// # Shapes
     /// `[batch, tokens, width]` in and out.
     pub(super) fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
-        self.project.forward(gelu_tanh(self.expand.forward(tokens)))
+        let expanded = self.expand.forward(tokens);
+        if !self.gated {
+            return self.project.forward(self.activation.apply(expanded));
+        }
+        let [_, _, width] = expanded.dims();
+        let (values, gates) = (expanded.clone().narrow(2, 0, width / 2), expanded.narrow(2, width / 2, width / 2));
+        self.project.forward(values * self.activation.apply(gates))
     }
 }
 
@@ -85,11 +108,10 @@ pub struct Block {
 
 impl Block {
     pub(super) fn new(config: &TransformerConfig, device: &Device) -> Self {
-        let norm = || ModulatedNorm::new(config.time_embed_dim, config.width(), config.norm_eps, device);
         Self {
-            norm1: norm(),
+            norm1: ModulatedNorm::new(config, device),
             attn1: SelfAttention::new(config, device),
-            norm2: norm(),
+            norm2: ModulatedNorm::new(config, device),
             ff: FeedForward::new(config, device),
         }
     }
@@ -98,13 +120,13 @@ impl Block {
     ///
     /// # Shapes
     /// `video` and `identity` `[batch, tokens, width]`, `time` `[batch, time_embed_dim]`; `rotary`
-    /// has a row per identity token, then a row per video token.
+    /// has a row per identity token, then a row per video token; `None` rotates nothing.
     pub(super) fn forward(
         &self,
         video: Tensor<3>,
         identity: Tensor<3>,
         time: Tensor<2>,
-        rotary: &Rotary,
+        rotary: Option<&Rotary>,
         trace: &mut Trace,
     ) -> (Tensor<3>, Tensor<3>) {
         let [_, identity_tokens, _] = identity.dims();
@@ -133,7 +155,7 @@ impl Block {
 }
 
 /// Identity tokens and video tokens of a joined sequence.
-pub(super) fn split(tokens: Tensor<3>, identity_tokens: usize) -> (Tensor<3>, Tensor<3>) {
+fn split(tokens: Tensor<3>, identity_tokens: usize) -> (Tensor<3>, Tensor<3>) {
     let [_, count, _] = tokens.dims();
     (tokens.clone().narrow(1, 0, identity_tokens), tokens.narrow(1, identity_tokens, count - identity_tokens))
 }

@@ -15,6 +15,11 @@ const IDENTITY_WIDTH: usize = 1152;
 const FACE_HIDDEN_FACTOR: usize = 3;
 /// The feed-forward layer of a block is this many times as wide as the block.
 const FEED_FORWARD_FACTOR: usize = 4;
+/// Height and width in pixels that the rotary positions of every other size are fitted into: the
+/// published size, fixed in the pipeline of the original.
+const BASE_PICTURE: [usize; 2] = [480, 720];
+/// Pixels along a side of a latent: those of the autoencoder that the model is published with.
+pub(crate) const LATENT_PIXELS: usize = 8;
 
 /// Sizes of the transformer, as the published `config.json` has them.
 ///
@@ -30,7 +35,7 @@ pub struct TransformerConfig {
     pub in_channels: usize,
     /// Channels out: the predicted velocity.
     pub out_channels: usize,
-    /// The timestep code is `[cos | sin]` when set.
+    /// The timestep code is `[cos | sin]` when set, else `[sin | cos]`.
     pub flip_sin_to_cos: bool,
     /// Shift of the timestep code's frequencies.
     pub freq_shift: f64,
@@ -40,7 +45,8 @@ pub struct TransformerConfig {
     pub text_embed_dim: usize,
     /// Number of blocks.
     pub num_layers: usize,
-    /// Biases on the attention's projections.
+    /// Biases on the projections to queries, keys and values. (The projection of the result always
+    /// has one.)
     pub attention_bias: bool,
     /// Width of the latents that the learned positions are made for.
     pub sample_width: usize,
@@ -52,11 +58,13 @@ pub struct TransformerConfig {
     pub patch_size: usize,
     /// Pixel frames of a latent frame, after the first.
     pub temporal_compression_ratio: usize,
-    /// Activation of the feed-forward layers.
+    /// Activation of the feed-forward layers: `gelu-approximate` is published; `gelu`, `geglu`,
+    /// `geglu-approximate`, `swiglu` and `linear-silu` are the original's others.
     pub activation_fn: String,
-    /// Activation of the time embedding.
+    /// Activation of the time embedding: `silu` is published; `swish` (the same), `mish`, `gelu` and
+    /// `relu` are the original's others.
     pub timestep_activation_fn: String,
-    /// Learned scale and shift in the norms.
+    /// Learned scale and shift in the norms. (Those of the query and key norms are always there.)
     pub norm_elementwise_affine: bool,
     /// Epsilon of the blocks' and output norms. (That of the query and key norms is fixed.)
     pub norm_eps: f64,
@@ -64,7 +72,8 @@ pub struct TransformerConfig {
     pub spatial_interpolation_scale: f64,
     /// Divides the frame of a sine-cosine position.
     pub temporal_interpolation_scale: f64,
-    /// Rotary positions in the attention.
+    /// Rotary positions in the attention; without them, sine-cosine positions are added to the
+    /// tokens.
     pub use_rotary_positional_embeddings: bool,
     /// A learned position added to every token.
     pub use_learned_positional_embeddings: bool,
@@ -141,84 +150,41 @@ impl TransformerConfig {
         (self.sample_frames - 1) / self.temporal_compression_ratio + 1
     }
 
-    /// Frames, rows and columns of patches of latents of this size.
+    /// Pixel frames that so many latent frames stand for.
+    pub(super) fn pixel_frames(&self, latent_frames: usize) -> usize {
+        latent_frames.saturating_sub(1).saturating_mul(self.temporal_compression_ratio).saturating_add(1)
+    }
+
+    /// Frames, rows and columns of patches of latents of this size. Rows and columns of latents that
+    /// do not fill a patch are left out, as a convolution does.
     ///
     /// # Errors
-    /// [`Error::Shape`] when the patches do not tile the latents.
+    /// [`Error::Shape`] when there is no frame, or a side is shorter than a patch.
     pub fn grid(&self, frames: usize, height: usize, width: usize) -> Result<[usize; 3]> {
         let patch = self.patch_size;
-        let tiles = |size: usize| size > 0 && size.is_multiple_of(patch);
-        if frames == 0 || !tiles(height) || !tiles(width) {
+        if frames == 0 || height < patch || width < patch {
             return Err(Error::Shape {
                 what: "latents (frames, height, width)",
                 found: vec![frames, height, width],
-                expected: format!("at least one frame, height and width that are multiples of {patch}"),
+                expected: format!("at least one frame, height and width of at least {patch}"),
             });
         }
         Ok([frames, height / patch, width / patch])
+    }
+
+    /// Rows and columns of patches of the published picture size, into which the rotary positions of
+    /// every other size are fitted.
+    pub fn base_grid(&self) -> [usize; 2] {
+        BASE_PICTURE.map(|side| side / (LATENT_PIXELS * self.patch_size))
+    }
+
+    /// Divisors of sine-cosine positions: spatial, temporal.
+    pub(super) fn position_scales(&self) -> [f64; 2] {
+        [self.spatial_interpolation_scale, self.temporal_interpolation_scale]
     }
 
     /// Frames, rows and columns of patches that the learned positions are made for.
     pub fn sample_grid(&self) -> [usize; 3] {
         [self.latent_frames(), self.sample_height / self.patch_size, self.sample_width / self.patch_size]
     }
-
-    /// Checks that this crate has the model that the fields describe.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming the first field that does not fit.
-    pub fn validate(&self) -> Result<()> {
-        let check = |fits: bool, field: &'static str, value: &dyn std::fmt::Debug, help: &str| {
-            if fits {
-                return Ok(());
-            }
-            Err(Error::Config { model: "transformer", field, value: format!("{value:?}"), help: help.to_string() })
-        };
-        for (field, value) in [
-            ("num_attention_heads", self.num_attention_heads),
-            ("attention_head_dim", self.attention_head_dim),
-            ("in_channels", self.in_channels),
-            ("out_channels", self.out_channels),
-            ("time_embed_dim", self.time_embed_dim),
-            ("text_embed_dim", self.text_embed_dim),
-            ("num_layers", self.num_layers),
-            ("sample_width", self.sample_width),
-            ("sample_height", self.sample_height),
-            ("sample_frames", self.sample_frames),
-            ("patch_size", self.patch_size),
-            ("temporal_compression_ratio", self.temporal_compression_ratio),
-            ("pose_embed_width", self.identity_width()),
-            ("pose_proj_hidden", self.face_hidden()),
-        ] {
-            check((1..=MAX_SIZE).contains(&value), field, &value, "a size between 1 and 1048576 is needed")?;
-        }
-        let (head, patch) = (self.attention_head_dim, self.patch_size);
-        check(head.is_multiple_of(16), "attention_head_dim", &head, "the rotary tables need a multiple of 16")?;
-        let tiled = |size: usize| size.is_multiple_of(patch);
-        check(tiled(self.sample_width), "sample_width", &self.sample_width, "a multiple of patch_size is needed")?;
-        check(tiled(self.sample_height), "sample_height", &self.sample_height, "a multiple of patch_size is needed")?;
-        check(self.flip_sin_to_cos, "flip_sin_to_cos", &self.flip_sin_to_cos, "only true is supported")?;
-        check(self.freq_shift == 0.0, "freq_shift", &self.freq_shift, "only 0 is supported")?;
-        check(self.attention_bias, "attention_bias", &self.attention_bias, "only true is supported")?;
-        let activation = &self.activation_fn;
-        check(activation == "gelu-approximate", "activation_fn", activation, "only gelu-approximate is supported")?;
-        let activation = &self.timestep_activation_fn;
-        check(activation == "silu", "timestep_activation_fn", activation, "only silu is supported")?;
-        let affine = self.norm_elementwise_affine;
-        check(affine, "norm_elementwise_affine", &affine, "only true is supported")?;
-        let positive = |value: f64| value > 0.0 && value.is_finite();
-        check(positive(self.norm_eps), "norm_eps", &self.norm_eps, "a positive number is needed")?;
-        let scale = self.spatial_interpolation_scale;
-        check(positive(scale), "spatial_interpolation_scale", &scale, "a positive number is needed")?;
-        let scale = self.temporal_interpolation_scale;
-        check(positive(scale), "temporal_interpolation_scale", &scale, "a positive number is needed")?;
-        let rotary = self.use_rotary_positional_embeddings;
-        check(rotary, "use_rotary_positional_embeddings", &rotary, "only true is supported")?;
-        check(self.patch_size_t.is_none(), "patch_size_t", &self.patch_size_t, "CogVideoX 1.5 is not supported")?;
-        check(self.ofs_embed_dim.is_none(), "ofs_embed_dim", &self.ofs_embed_dim, "CogVideoX 1.5 is not supported")
-    }
 }
-
-/// Largest size accepted from a configuration file: products of a few of them stay far from
-/// overflow.
-const MAX_SIZE: usize = 1 << 20;

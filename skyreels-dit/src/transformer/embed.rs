@@ -68,7 +68,7 @@ impl PatchEmbed {
         self.pose_proj.expand.weight.val().cast(DType::F32).abs().max().into_scalar::<f32>() == 0.0
     }
 
-    /// Identity tokens of the transformer's width.
+    /// Identity tokens of the transformer's width, without positions.
     ///
     /// # Shapes
     /// `[batch, tokens, identity_width] -> [batch, tokens, width]`
@@ -87,24 +87,20 @@ impl PatchEmbed {
                 expected: format!("[batch, {count}, {}]", self.config.identity_width()),
             });
         }
-        let tokens = self.text_proj.forward(self.pose_proj.forward(tokens.cast(self.dtype())));
-        Ok(match &self.pos_embedding {
-            Some(positions) => tokens + positions.val().narrow(1, 0, count),
-            None => tokens,
-        })
+        Ok(self.text_proj.forward(self.pose_proj.forward(tokens.cast(self.dtype()))))
     }
 
-    /// Video tokens, frame by frame, row by row.
+    /// Video tokens without positions, frame by frame, row by row. Latents that do not fill a patch
+    /// are not seen.
     ///
     /// # Shapes
     /// `[batch, frames, in_channels, height, width] -> [batch, frames * rows * columns, width]`
     ///
     /// # Errors
-    /// [`Error::Shape`] for other channels or sizes that patches do not tile,
-    /// [`Error::PictureSize`] for a height or width that the learned positions do not have.
+    /// [`Error::Shape`] for other channels or sizes without a patch.
     pub fn video(&self, latents: Tensor<5>) -> Result<Tensor<3>> {
         let [_, frames, channels, height, width] = latents.dims();
-        let grid = self.config.grid(frames, height, width)?;
+        let [_, rows, columns] = self.config.grid(frames, height, width)?;
         if channels != self.config.in_channels {
             return Err(Error::Shape {
                 what: "latents",
@@ -112,44 +108,73 @@ impl PatchEmbed {
                 expected: format!("[batch, frames, {}, height, width]", self.config.in_channels),
             });
         }
-        let dtype = self.dtype();
-        let patches = patchify(latents.cast(dtype), self.config.patch_size);
+        let patch = self.config.patch_size;
+        let seen = crop(latents, [rows * patch, columns * patch]);
+        let patches = patchify(seen.cast(self.dtype()), patch);
         let weight = self.proj.weight.val();
         let weight = weight.flatten::<2>(1, 3).swap_dims(0, 1);
-        let tokens = apply_linear(patches, weight, self.proj.bias.as_ref().map(|bias| bias.val()));
-        Ok(match self.video_positions(grid, [height, width])? {
-            Some(positions) => tokens + positions.cast(dtype),
-            None => tokens,
-        })
+        Ok(apply_linear(patches, weight, self.proj.bias.as_ref().map(|bias| bias.val())))
     }
 
-    /// The learned positions; for another number of frames the sine-cosine ones, as the original
-    /// does.
-    fn video_positions(&self, grid: [usize; 3], size: [usize; 2]) -> Result<Option<Tensor<3>>> {
-        let Some(learned) = &self.pos_embedding else { return Ok(None) };
-        let expected = [self.config.sample_height, self.config.sample_width];
-        if size != expected {
-            return Err(Error::PictureSize { found: size, expected });
+    /// Identity and video tokens with their positions in a clip of `latents` = `[frames, height,
+    /// width]`.
+    ///
+    /// Learned positions hold for one number of frames only. For every other one the original
+    /// computes the whole table anew, which has nothing for the identity tokens: whether those get
+    /// their learned rows depends on the clip.
+    ///
+    /// # Shapes
+    /// `identity` `[batch, tokens, width]`, `video` `[batch, frames * rows * columns, width]`
+    ///
+    /// # Errors
+    /// [`Error::PictureSize`] for a height or width that the learned positions do not have,
+    /// [`Error::Shape`] for another number of identity tokens than they have.
+    pub fn place(&self, identity: Tensor<3>, video: Tensor<3>, latents: [usize; 3]) -> Result<(Tensor<3>, Tensor<3>)> {
+        let [frames, height, width] = latents;
+        let config = &self.config;
+        if let Some(learned) = &self.pos_embedding {
+            let expected = [config.sample_height, config.sample_width];
+            if [height, width] != expected {
+                return Err(Error::PictureSize { found: [height, width], expected });
+            }
+            let [_, count, size] = identity.dims();
+            if count != IDENTITY_TOKENS {
+                return Err(Error::Shape {
+                    what: "embedded identity tokens",
+                    found: identity.dims().to_vec(),
+                    expected: format!("[batch, {IDENTITY_TOKENS}, {size}]"),
+                });
+            }
+            // Pixel frames, as the original compares: a table for 48 or 50 of them is never used.
+            if config.pixel_frames(frames) == config.sample_frames {
+                let rows = |from: usize, count: usize| learned.val().narrow(1, from, count);
+                let [_, video_tokens, _] = video.dims();
+                return Ok((identity + rows(0, count), video + rows(count, video_tokens)));
+            }
+        } else if config.use_rotary_positional_embeddings {
+            return Ok((identity, video));
         }
-        let video_tokens = grid.iter().product();
-        Ok(Some(if grid == self.config.sample_grid() {
-            learned.val().narrow(1, IDENTITY_TOKENS, video_tokens)
-        } else {
-            let scales = [self.config.spatial_interpolation_scale, self.config.temporal_interpolation_scale];
-            sincos_positions(self.config.width(), grid, scales, &learned.val().device()).unsqueeze()
-        }))
+        let grid = config.grid(frames, height, width)?;
+        let codes = sincos_positions(config.width(), grid, config.position_scales(), &video.device())?;
+        Ok((identity, video + codes.cast(self.dtype()).unsqueeze()))
     }
+}
+
+/// The upper left part of every frame.
+fn crop(latents: Tensor<5>, size: [usize; 2]) -> Tensor<5> {
+    let [_, _, _, height, width] = latents.dims();
+    if [height, width] == size { latents } else { latents.narrow(3, 0, size[0]).narrow(4, 0, size[1]) }
 }
 
 /// What the original creates the learned positions with: nothing for the identity tokens,
 /// sine-cosine codes for the video.
 fn initial_positions(config: &TransformerConfig, device: &Device) -> Param<Tensor<3>> {
-    let (width, grid) = (config.width(), config.sample_grid());
-    let scales = [config.spatial_interpolation_scale, config.temporal_interpolation_scale];
+    let (width, grid, scales) = (config.width(), config.sample_grid(), config.position_scales());
     let shape = [1, IDENTITY_TOKENS + grid.iter().product::<usize>(), width];
     let create = move |device: &Device, _: bool| {
         let identity = Tensor::<2>::zeros([IDENTITY_TOKENS, width], (device, DType::F32));
-        Tensor::cat(vec![identity, sincos_positions(width, grid, scales, device)], 0).unsqueeze()
+        let video = sincos_positions(width, grid, scales, device).expect("the configuration was validated");
+        Tensor::cat(vec![identity, video], 0).unsqueeze()
     };
     Param::uninitialized(ParamId::new(), create, device.clone(), false, shape.into())
 }

@@ -2,28 +2,40 @@
 
 use super::config::TransformerConfig;
 use crate::Result;
+use crate::activation::feed_forward_activation;
 
 impl TransformerConfig {
     /// Floating-point operations of one forward pass, two per multiply and add, matrix products
-    /// only. Norms, activations and rotations are below one part in a thousand.
+    /// only. Norms, activations and rotations are below one part in a thousand. The largest number
+    /// for sizes beyond all counting.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) when the patches do not tile the latents.
+    /// [`Error::Shape`](crate::Error::Shape) when a side is shorter than a patch.
     pub fn flops(&self, batch: usize, latents: [usize; 3], identity_tokens: usize) -> Result<u64> {
         let [frames, height, width] = latents;
-        let video = self.grid(frames, height, width)?.iter().map(|size| *size as u64).product::<u64>();
-        let (identity, model) = (identity_tokens as u64, self.width() as u64);
-        let tokens = video + identity;
-        let (time, text, face) = (self.time_embed_dim as u64, self.text_embed_dim as u64, self.face_hidden() as u64);
-        let patch = (self.patch_size * self.patch_size) as u64;
+        let video = product(&self.grid(frames, height, width)?);
+        let [identity, model] = [identity_tokens, self.width()].map(|size| size as u128);
+        let tokens = video.saturating_add(identity);
+        let [time, text, face] =
+            [self.time_embed_dim, self.text_embed_dim, self.face_hidden()].map(|size| size as u128);
+        let (layers, hidden) = (self.num_layers as u128, self.feed_forward() as u128);
+        let gated = feed_forward_activation(&self.activation_fn).is_some_and(|(_, gated)| gated);
 
-        let identity_branch = identity * (self.identity_width() as u64 * face + face * text + text * model);
-        let patches = video * model * patch * (self.in_channels + self.out_channels) as u64;
-        let modulation = time * model * (12 * self.num_layers as u64 + 2) + model * time + time * time;
-        let projections = 4 * tokens * model * model;
-        let scores_and_values = 2 * tokens * tokens * model;
-        let feed_forward = 2 * tokens * model * self.feed_forward() as u64;
-        let blocks = self.num_layers as u64 * (projections + scores_and_values + feed_forward);
-        Ok(2 * batch as u64 * (identity_branch + patches + modulation + blocks))
+        let identity_branch = identity * (self.identity_width() as u128 * face + face * text + text * model);
+        let patches = video
+            .saturating_mul(model * product(&[self.patch_size, self.patch_size, self.in_channels + self.out_channels]));
+        let modulation = time * model * (12 * layers + 2) + model * time + time * time;
+        let projections = 4 * model * model;
+        let scores_and_values = tokens.saturating_mul(2 * model);
+        let feed_forward = if gated { 3 } else { 2 } * model * hidden;
+        let token = scores_and_values.saturating_add(projections + feed_forward);
+        let blocks = tokens.saturating_mul(token).saturating_mul(layers);
+        let sum = identity_branch.saturating_add(patches).saturating_add(modulation).saturating_add(blocks);
+        Ok(u64::try_from(sum.saturating_mul(2 * batch as u128)).unwrap_or(u64::MAX))
     }
+}
+
+/// What does not fit into 128 bits has no meaning as work either.
+fn product(sizes: &[usize]) -> u128 {
+    sizes.iter().fold(1, |product: u128, size| product.saturating_mul(*size as u128))
 }

@@ -6,12 +6,15 @@ mod embed;
 mod flops;
 mod model;
 mod modulation;
+mod norm;
 mod patch;
 mod positions;
 mod rotary;
 mod time;
+mod validate;
 
 pub use block::{Block, FeedForward, SelfAttention};
+pub(crate) use config::LATENT_PIXELS;
 pub use config::{IDENTITY_TOKENS, TransformerConfig};
 pub use embed::{FaceProjector, PatchEmbed};
 pub use model::Transformer;

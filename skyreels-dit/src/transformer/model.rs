@@ -6,10 +6,11 @@ use burn::tensor::{DType, Device, Tensor};
 use skyreels_core::checkpoint::Published;
 use skyreels_core::nn::{LayerNorm, linear};
 
-use super::block::{Block, split};
+use super::block::Block;
 use super::config::TransformerConfig;
 use super::embed::PatchEmbed;
 use super::modulation::OutputNorm;
+use super::norm::{norm, normalise};
 use super::patch::unpatchify;
 use super::rotary::Rotary;
 use super::time::{TimeEmbedding, timestep_code};
@@ -25,7 +26,7 @@ pub struct Transformer {
     patch_embed: PatchEmbed,
     time_embedding: TimeEmbedding,
     transformer_blocks: Vec<Block>,
-    norm_final: LayerNorm,
+    norm_final: Option<LayerNorm>,
     norm_out: OutputNorm,
     proj_out: Linear,
     #[module(skip)]
@@ -53,21 +54,26 @@ impl TransformerConfig {
         let width = self.width();
         Ok(Transformer {
             patch_embed: PatchEmbed::new(self, device),
-            time_embedding: TimeEmbedding::new(width, self.time_embed_dim, device),
+            time_embedding: TimeEmbedding::new(self, device),
             transformer_blocks: (0..self.num_layers).map(|_| Block::new(self, device)).collect(),
-            norm_final: LayerNorm::new(width, self.norm_eps, device),
-            norm_out: OutputNorm::new(self.time_embed_dim, width, self.norm_eps, device),
+            norm_final: norm(self, device),
+            norm_out: OutputNorm::new(self, device),
             proj_out: linear(width, self.out_channels * self.patch_size * self.patch_size, device),
             config: self.clone(),
         })
     }
 
-    /// Rotary tables for latents of this size.
+    /// Rotary tables for latents of this size; for a model without rotary positions, tables that turn
+    /// nothing, which it does not look at.
     ///
     /// # Errors
-    /// [`Error::Shape`] when the patches do not tile the latents.
+    /// [`Error::Shape`] when a side is shorter than a patch.
     pub fn rotary(&self, frames: usize, height: usize, width: usize, device: &Device) -> Result<Rotary> {
-        Rotary::new(self.attention_head_dim, self.grid(frames, height, width)?, device)
+        let grid = self.grid(frames, height, width)?;
+        if !self.use_rotary_positional_embeddings {
+            return Ok(Rotary::still(self.attention_head_dim, 1, device));
+        }
+        Rotary::new(self.attention_head_dim, grid, self.base_grid(), device)
     }
 }
 
@@ -98,8 +104,8 @@ impl Transformer {
         self.patch_embed.face_branch_is_dead()
     }
 
-    /// Identity tokens as the blocks take them. They do not depend on the step: compute them once
-    /// and call [`denoise`](Self::denoise) with them.
+    /// Identity tokens of the transformer's width. They do not depend on the step: compute them once
+    /// and call [`denoise`](Self::denoise) with them, which adds their positions.
     ///
     /// Guidance goes from all-zero identity tokens to those of the face, everything else being the
     /// same.
@@ -121,8 +127,10 @@ impl Transformer {
     ///   in this order on the channel axis
     /// - `identity` `[batch, tokens, identity_width]`
     /// - `timesteps` one per batch entry
-    /// - `rotary` from [`TransformerConfig::rotary`] with the size of the latents
-    /// - `-> [batch, frames, out_channels, height, width]` in the type of `latents`
+    /// - `rotary` from [`TransformerConfig::rotary`] with the size of the latents; a model without
+    ///   rotary positions leaves it aside
+    /// - `-> [batch, frames, out_channels, height, width]` in the type of `latents`; rows and columns
+    ///   that do not fill a patch are missing from it, as in the original
     ///
     /// # Errors
     /// [`Error::Shape`] and [`Error::PictureSize`] when the inputs do not fit the model or each
@@ -158,28 +166,35 @@ impl Transformer {
         self.check_inputs(batch, grid, &identity, timesteps, rotary)?;
         let (dtype, device) = (latents.dtype(), latents.device());
 
-        let code = timestep_code(timesteps, self.config.width(), &device);
+        let TransformerConfig { flip_sin_to_cos, freq_shift, .. } = self.config;
+        let code = timestep_code(timesteps, self.config.width(), flip_sin_to_cos, freq_shift, &device);
         trace.record("time_proj", &code);
         let time = self.time_embedding.forward(code.cast(self.patch_embed.dtype()));
         trace.record("time_embedding", &time);
 
-        let mut identity = identity;
-        let mut video = self.patch_embed.video(latents)?;
         let [_, identity_tokens, _] = identity.dims();
+        let video = self.patch_embed.video(latents)?;
+        let (mut identity, mut video) = self.patch_embed.place(identity, video, [frames, height, width])?;
         if trace.is_on() {
             trace.record("patch_embed", &Tensor::cat(vec![identity.clone(), video.clone()], 1));
         }
 
-        let rotary = rotary.after_identity_tokens(identity_tokens);
+        let turns = self.config.use_rotary_positional_embeddings;
+        let rotary = turns.then(|| rotary.after_identity_tokens(identity_tokens));
         for (number, block) in self.transformer_blocks.iter().enumerate() {
             trace.set_prefix(|| format!("block{number}_"));
-            (video, identity) = block.forward(video, identity, time.clone(), &rotary, trace);
+            (video, identity) = block.forward(video, identity, time.clone(), rotary.as_ref(), trace);
         }
         trace.set_prefix(String::new);
 
-        let normed = self.norm_final.forward(Tensor::cat(vec![identity, video], 1));
-        trace.record("norm_final", &normed);
-        let (_, video) = split(normed, identity_tokens);
+        // Token by token: the identity tokens, which the original normalises where there are rotary
+        // positions and drops afterwards, change nothing.
+        let final_norm = |tokens| normalise(&self.norm_final, self.config.norm_eps, tokens);
+        let video = final_norm(video);
+        if trace.is_on() {
+            let identity = turns.then(|| final_norm(identity));
+            trace.record("norm_final", &Tensor::cat(identity.into_iter().chain([video.clone()]).collect(), 1));
+        }
         let video = self.norm_out.forward(video, time);
         trace.record("norm_out", &video);
         let patches = self.proj_out.forward(video);
@@ -208,7 +223,7 @@ impl Transformer {
         check(timesteps.len() == batch, "timesteps", vec![timesteps.len()], format!("[{batch}], one per batch entry"))?;
         let expected = [grid.iter().product(), self.config.attention_head_dim];
         check(
-            rotary.cos().dims() == expected,
+            !self.config.use_rotary_positional_embeddings || rotary.cos().dims() == expected,
             "rotary tables",
             rotary.cos().dims().to_vec(),
             format!("{expected:?} for latents of this size"),

@@ -5,6 +5,9 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use skyreels_core::nn::{LayerNorm, linear, silu};
 
+use super::config::TransformerConfig;
+use super::norm::{norm, normalise};
+
 /// Both streams in front of a branch of a block.
 #[derive(Debug, Clone)]
 pub(super) struct Modulated {
@@ -23,12 +26,18 @@ pub(super) struct Modulated {
 #[derive(Module, Debug)]
 pub struct ModulatedNorm {
     linear: Linear,
-    norm: LayerNorm,
+    norm: Option<LayerNorm>,
+    #[module(skip)]
+    epsilon: f64,
 }
 
 impl ModulatedNorm {
-    pub(super) fn new(time: usize, width: usize, epsilon: f64, device: &Device) -> Self {
-        Self { linear: linear(time, 6 * width, device), norm: LayerNorm::new(width, epsilon, device) }
+    pub(super) fn new(config: &TransformerConfig, device: &Device) -> Self {
+        Self {
+            linear: linear(config.time_embed_dim, 6 * config.width(), device),
+            norm: norm(config, device),
+            epsilon: config.norm_eps,
+        }
     }
 
     /// # Shapes
@@ -38,8 +47,8 @@ impl ModulatedNorm {
         let [shift, scale, video_gate, identity_shift, identity_scale, identity_gate] =
             chunks.try_into().expect("the layer is six times the width");
         Modulated {
-            video: modulate(self.norm.forward(video), scale, shift),
-            identity: modulate(self.norm.forward(identity), identity_scale, identity_shift),
+            video: modulate(normalise(&self.norm, self.epsilon, video), scale, shift),
+            identity: modulate(normalise(&self.norm, self.epsilon, identity), identity_scale, identity_shift),
             video_gate,
             identity_gate,
         }
@@ -50,12 +59,18 @@ impl ModulatedNorm {
 #[derive(Module, Debug)]
 pub struct OutputNorm {
     linear: Linear,
-    norm: LayerNorm,
+    norm: Option<LayerNorm>,
+    #[module(skip)]
+    epsilon: f64,
 }
 
 impl OutputNorm {
-    pub(super) fn new(time: usize, width: usize, epsilon: f64, device: &Device) -> Self {
-        Self { linear: linear(time, 2 * width, device), norm: LayerNorm::new(width, epsilon, device) }
+    pub(super) fn new(config: &TransformerConfig, device: &Device) -> Self {
+        Self {
+            linear: linear(config.time_embed_dim, 2 * config.width(), device),
+            norm: norm(config, device),
+            epsilon: config.norm_eps,
+        }
     }
 
     /// # Shapes
@@ -63,7 +78,7 @@ impl OutputNorm {
     pub(super) fn forward(&self, video: Tensor<3>, time: Tensor<2>) -> Tensor<3> {
         let chunks = self.linear.forward(silu(time)).unsqueeze_dim::<3>(1).chunk(2, 2);
         let [shift, scale] = chunks.try_into().expect("the layer is twice the width");
-        modulate(self.norm.forward(video), scale, shift)
+        modulate(normalise(&self.norm, self.epsilon, video), scale, shift)
     }
 }
 

@@ -6,8 +6,8 @@ use crate::{Error, Result, host};
 
 /// Base of the geometric frequencies.
 const THETA: f64 = 10_000.0;
-/// Rows and columns of patches of a 480 x 720 picture: other grids are fitted into this one.
-const BASE_GRID: [usize; 2] = [30, 45];
+/// Most tokens that tables are made for: two hundred thousand times a published clip.
+const MAX_TOKENS: usize = 1 << 32;
 
 /// Cosines and sines by which queries and keys of the video tokens are rotated.
 ///
@@ -21,23 +21,28 @@ pub struct Rotary {
 }
 
 impl Rotary {
-    /// Tables for a grid of `[frames, rows, columns]` patches.
+    /// Tables for a grid of `[frames, rows, columns]` patches, whose rows and columns are fitted into
+    /// the grid `base` ([`TransformerConfig::base_grid`](super::TransformerConfig::base_grid)).
     ///
     /// # Shapes
     /// Tables `[frames * rows * columns, head_dim]`, f32.
     ///
     /// # Errors
-    /// [`Error::Shape`] when the grid is empty or `head_dim` is not a multiple of 16.
-    pub fn new(head_dim: usize, grid: [usize; 3], device: &Device) -> Result<Self> {
-        if head_dim == 0 || !head_dim.is_multiple_of(16) || grid.contains(&0) {
+    /// [`Error::Shape`] when a grid is empty or too large, or `head_dim` is not a multiple of 16.
+    pub fn new(head_dim: usize, grid: [usize; 3], base: [usize; 2], device: &Device) -> Result<Self> {
+        let tokens = grid.iter().try_fold(1_usize, |product, side| product.checked_mul(*side));
+        let fits = tokens.is_some_and(|tokens| (1..=MAX_TOKENS).contains(&tokens));
+        if head_dim == 0 || !head_dim.is_multiple_of(16) || !fits || base.contains(&0) {
             return Err(Error::Shape {
-                what: "rotary tables (head_dim, frames, rows, columns)",
-                found: [&[head_dim], &grid[..]].concat(),
-                expected: "a head_dim that is a multiple of 16 and a grid that is not empty".into(),
+                what: "rotary tables (head_dim, frames, rows, columns, base rows, base columns)",
+                found: [&[head_dim], &grid[..], &base[..]].concat(),
+                expected: format!(
+                    "a head_dim that is a multiple of 16, and grids of at least one and at most {MAX_TOKENS} patches"
+                ),
             });
         }
         let [frames, rows, columns] = grid;
-        let [top_left, bottom_right] = crop_region([rows, columns]);
+        let [top_left, bottom_right] = crop_region([rows, columns], base);
         let axes = [
             axis(head_dim / 4, &(0..frames).map(|t| t as f32).collect::<Vec<_>>()),
             axis(head_dim * 3 / 8, &positions(top_left[0], bottom_right[0], rows)),
@@ -63,6 +68,12 @@ impl Rotary {
         Ok(Self { cos: table(f64::cos), sin: table(f64::sin) })
     }
 
+    /// Tables that turn nothing, for models without rotary positions.
+    pub(super) fn still(head_dim: usize, tokens: usize, device: &Device) -> Self {
+        let options = (device, DType::F32);
+        Self { cos: Tensor::ones([tokens, head_dim], options), sin: Tensor::zeros([tokens, head_dim], options) }
+    }
+
     /// Cosines, `[video tokens, head_dim]`, f32.
     pub fn cos(&self) -> Tensor<2> {
         self.cos.clone()
@@ -85,19 +96,21 @@ impl Rotary {
     #[must_use]
     pub fn after_identity_tokens(&self, count: usize) -> Self {
         let [_, head_dim] = self.cos.dims();
-        let options = (&self.cos.device(), DType::F32);
-        let still = |table: Tensor<2>, rest: &Tensor<2>| Tensor::cat(vec![table, rest.clone()], 0);
-        Self {
-            cos: still(Tensor::ones([count, head_dim], options), &self.cos),
-            sin: still(Tensor::zeros([count, head_dim], options), &self.sin),
-        }
+        let still = Self::still(head_dim, count, &self.cos.device());
+        let behind = |still: Tensor<2>, rest: &Tensor<2>| Tensor::cat(vec![still, rest.clone()], 0);
+        Self { cos: behind(still.cos, &self.cos), sin: behind(still.sin, &self.sin) }
     }
 
     /// Rotates every pair `(a, b)` of every head to `(a cos - b sin, b cos + a sin)`, in f32.
     ///
     /// # Shapes
-    /// `[batch, tokens, heads, head_dim]` in and out; `tokens` is that of the tables.
+    /// `[batch, tokens, heads, head_dim]` in and out; `tokens` and `head_dim` are those of the tables.
+    ///
+    /// # Panics
+    /// When `tokens` or `head_dim` is not that of the tables.
     pub fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+        let [_, tokens, _, head_dim] = x.dims();
+        assert_eq!([tokens, head_dim], self.cos.dims(), "tokens and head width of what is rotated and of the tables");
         if host::serves(&x.device()) {
             return host::rotate(x, self.cos.clone(), self.sin.clone());
         }
@@ -120,11 +133,11 @@ impl Rotary {
     }
 }
 
-/// Corners, `[[top, left], [bottom, right]]`, of a grid of patches that is scaled to fit into that
-/// of the published size and centred in it (`get_resize_crop_region_for_grid` of diffusers).
+/// Corners, `[[top, left], [bottom, right]]`, of a grid of `[rows, columns]` patches that is scaled to
+/// fit into the grid `base` and centred in it (`get_resize_crop_region_for_grid` of diffusers).
 /// Halves are rounded to even.
-pub fn crop_region([rows, columns]: [usize; 2]) -> [[usize; 2]; 2] {
-    let [base_rows, base_columns] = BASE_GRID.map(|size| size as f64);
+pub fn crop_region([rows, columns]: [usize; 2], base: [usize; 2]) -> [[usize; 2]; 2] {
+    let [base_rows, base_columns] = base.map(|size| size as f64);
     let (high, wide) = (rows as f64, columns as f64);
     let (fit_rows, fit_columns) = if high / wide > base_rows / base_columns {
         (base_rows, (base_rows / high * wide).round_ties_even())
@@ -157,6 +170,9 @@ mod tests {
 
     use super::*;
 
+    /// Of the published picture size in patches of 2 latents.
+    const BASE: [usize; 2] = [30, 45];
+
     fn values<const D: usize>(seed: u32, shape: [usize; D]) -> Tensor<D> {
         let count: usize = shape.iter().product();
         let value = |i: u32| (i.wrapping_add(seed).wrapping_mul(2_654_435_761) >> 8) as f32 / 8_388_608.0 - 1.0;
@@ -176,7 +192,7 @@ mod tests {
             seed in any::<u32>(), head_dim in prop::sample::select(vec![16_usize, 32, 64]),
             from in 0_usize..10, distance in 0_usize..10,
         ) {
-            let tables = Rotary::new(head_dim, [20, 1, 1], &Device::flex()).unwrap();
+            let tables = Rotary::new(head_dim, [20, 1, 1], BASE, &Device::flex()).unwrap();
             let (query, key) = (values(seed, [1, 1, 2, head_dim]), values(seed ^ 77, [1, 1, 2, head_dim]));
             let everywhere = |x: &Tensor<4>| tables.apply(x.clone().expand([1, 20, 2, head_dim]));
             let (queries, keys) = (everywhere(&query), everywhere(&key));
@@ -190,7 +206,7 @@ mod tests {
 
         #[test]
         fn one_pass_and_tensor_operations_rotate_alike(seed in any::<u32>(), batch in 1_usize..3, identity in 0_usize..5) {
-            let tables = Rotary::new(16, [2, 3, 4], &Device::flex()).unwrap();
+            let tables = Rotary::new(16, [2, 3, 4], BASE, &Device::flex()).unwrap();
             let tables = if identity > 0 { tables.after_identity_tokens(identity) } else { tables };
             let x: Tensor<4> = values(seed, [batch, 24 + identity, 3, 16]);
             let (one_pass, composed) = (tables.apply(x.clone()), tables.apply_composed(x.clone()));
@@ -204,8 +220,35 @@ mod tests {
 
     #[test]
     fn tables_that_cannot_be_made_are_errors() {
-        for (head_dim, grid) in [(0, [1, 1, 1]), (24, [1, 1, 1]), (16, [0, 1, 1]), (16, [1, 1, 0])] {
-            assert!(Rotary::new(head_dim, grid, &Device::flex()).is_err());
+        for (head_dim, grid, base) in [
+            (0, [1, 1, 1], BASE),
+            (24, [1, 1, 1], BASE),
+            (16, [0, 1, 1], BASE),
+            (16, [1, 1, 0], BASE),
+            (16, [1, 1, 1], [0, 45]),
+            (16, [usize::MAX, 2, 1], BASE),
+            (16, [1 << 20, 1 << 20, 1], BASE),
+        ] {
+            assert!(Rotary::new(head_dim, grid, base, &Device::flex()).is_err());
         }
+    }
+
+    #[test]
+    fn the_base_grid_itself_is_numbered_row_by_row() {
+        // Patches of one latent make a base of 60 x 90: a clip of that size has whole positions.
+        let tables = Rotary::new(16, [1, 60, 90], [60, 90], &Device::flex()).unwrap();
+        let sin: Vec<f32> = tables.sin().into_data().iter().collect();
+        // Row 59, column 89, the highest frequency of each.
+        let last = &sin[(60 * 90 - 1) * 16..];
+        assert!((last[4] - 59.0_f32.sin()).abs() < 1e-5 && (last[10] - 89.0_f32.sin()).abs() < 1e-5, "{last:?}");
+        assert_eq!(crop_region([60, 90], [60, 90]), [[0, 0], [60, 90]]);
+        assert_eq!(crop_region([40, 40], [60, 90]), [[0, 15], [60, 75]]);
+    }
+
+    #[test]
+    #[should_panic(expected = "tokens and head width")]
+    fn rotating_more_tokens_than_the_tables_have_is_not_silent() {
+        let tables = Rotary::new(16, [1, 2, 2], BASE, &Device::flex()).unwrap();
+        tables.apply(values(1, [1, 5, 1, 16]));
     }
 }
