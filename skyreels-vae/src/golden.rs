@@ -1,13 +1,13 @@
 //! Golden files of kind `vae`: every `in.video<suffix>` is encoded, every `in.latents<suffix>`
 //! decoded, and all that the file knows about is compared.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use serde::Deserialize;
 use skyreels_core::Progress;
 use skyreels_core::golden::{Golden, Report};
 
 use crate::config::VaeConfig;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::CausalVae;
 use crate::pass::Trace;
 use crate::tiling::{TileSizes, Tiling};
