@@ -243,6 +243,16 @@ fn smoothing_calms_and_does_not_lag() {
 }
 
 #[test]
+fn one_frame_there_and_back_a_trillion_times_is_one_frame_at_once() {
+    // Found by fuzzing: an edit that took hours to make nothing of nothing.
+    let motion = synthetic::performance(1, 12.0, 1).unwrap();
+    let repeat = Some(Repeat { mode: RepeatMode::PingPong, times: 8_444_444_444_444 });
+    let edit = MotionEdit { repeat, ..MotionEdit::default() };
+    assert_eq!(edited(&motion, &edit), motion);
+    assert_eq!(edit.shown_frames(&motion).unwrap(), [0]);
+}
+
+#[test]
 fn edits_without_sense_are_refused_by_name() {
     let motion = performance(1);
     let nothing = MotionEdit::default;

@@ -1,4 +1,5 @@
-//! The second version of the motion file: what it adds, how small it is, and that the first one is still read and written.
+//! The second version of the motion file: what it adds, how small it is, and that the first one is still read and
+//! written.
 
 use std::fs;
 

@@ -20,6 +20,15 @@ fn a_slider_shows_on_the_portrait_although_retargeting_is_relative() {
         assert!(gap(frame, UPPER_LID, LOWER_LID) < 0.2 * gap(&plain[0], UPPER_LID, LOWER_LID), "frame {i}");
         assert!(farthest(frame, &plain[i], [386, 374, 13, BROW]) < 1e-9, "the other eye is left alone");
     }
+    // Two sliders that close the same eye do not push its lids through each other.
+    let both = sliders(&[("eyeBlinkRight", 1.0), ("eyeSquintRight", 1.0), ("eyeLookDownRight", 1.0)]);
+    for frame in edited(&motion, &both).frames() {
+        assert!(frame.openness.eyes[0] < 1e-3);
+    }
+    for (frame, once) in moved(&edited(&motion, &both), &portrait).iter().zip(with("eyeBlinkRight", 1.0)) {
+        assert!(frame.points[UPPER_LID][1] < frame.points[LOWER_LID][1] + 5e-3, "the upper lid stays above");
+        assert!(once.points[UPPER_LID][1] < once.points[LOWER_LID][1] + 5e-3);
+    }
     let (smile, open, brow) = (with("mouthSmileLeft", 1.0), with("jawOpen", 0.8), with("browOuterUpRight", 1.0));
     // Without the pose, so that depth does not show as height.
     let still = MotionEdit { regions: vec![Region::Expression], ..MotionEdit::default() };

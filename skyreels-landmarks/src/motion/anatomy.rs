@@ -80,7 +80,8 @@ pub(crate) fn lid_pairs(side: Side) -> impl Iterator<Item = (usize, usize, f64)>
     (1..LID_STEPS).map(|k| (outline[2 * LID_STEPS - k], outline[k], k as f64 / LID_STEPS as f64))
 }
 
-/// Opposite points of the lips with their share of the way along the mouth: upper edges, lower edges (outer, then inner), share.
+/// Opposite points of the lips with their share of the way along the mouth: upper edges, lower edges (outer, then
+/// inner), share.
 pub(crate) fn lip_pairs() -> impl Iterator<Item = ([usize; 2], [usize; 2], f64)> {
     (1..10).map(|k| (UPPER_LIP.map(|edge| edge[k]), LOWER_LIP.map(|edge| edge[k]), k as f64 / 10.0))
 }

@@ -4,8 +4,8 @@
 pub const FLAME_EXPRESSION: usize = 50;
 /// Shape coefficients of SMIRK's FLAME: who somebody is.
 pub const FLAME_SHAPE: usize = 300;
-/// Points of an eye in the picture: its contour in drawing order ([`RIGHT_EYE`](crate::draw::contours::RIGHT_EYE)), then the centre
-/// of the iris.
+/// Points of an eye in the picture: its contour in drawing order ([`RIGHT_EYE`](crate::draw::contours::RIGHT_EYE)),
+/// then the centre of the iris.
 pub const EYE_POINTS: usize = 17;
 /// No coefficient of a face comes near this.
 const MAX_COEFFICIENT: f32 = 1e3;
@@ -27,8 +27,8 @@ pub struct FlameFrame {
     pub rotation: [f32; 3],
     /// The camera: scale, then shift right and up.
     pub camera: [f32; 3],
-    /// The right and the left eye as the tracker saw them, in pixels of the driver's picture: a FLAME retargeter finds the pupils
-    /// by the map between these contours and those it draws. In every frame of a motion or in none.
+    /// The right and the left eye as the tracker saw them, in pixels of the driver's picture: a FLAME retargeter finds
+    /// the pupils by the map between these contours and those it draws. In every frame of a motion or in none.
     pub eyes: Option<[[[f32; 2]; EYE_POINTS]; 2]>,
 }
 

@@ -6,9 +6,9 @@ use crate::{Face, Result};
 
 /// Makes motion frames from faces as they come, without knowing the next one.
 ///
-/// The first face is the reference of all expressions, as in [`Motion::from_faces`](crate::Motion::from_faces), and frames
-/// with a face are the same numbers as there. Where no face is found the last one is held, because a gap can only be
-/// interpolated once its end is known.
+/// The first face is the reference of all expressions, as in [`Motion::from_faces`](crate::Motion::from_faces), and
+/// frames with a face are the same numbers as there. Where no face is found the last one is held, because a gap can
+/// only be interpolated once its end is known.
 #[derive(Debug, Clone, Default)]
 pub struct LiveMotion {
     reference: Option<Reference>,
@@ -25,8 +25,8 @@ impl LiveMotion {
     /// The motion of the next frame; `None` until there has been a face.
     ///
     /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) for a face without 478 finite points or without a pose; the frame counts, and the
-    /// next one may follow.
+    /// [`Error::Invalid`](crate::Error::Invalid) for a face without 478 finite points or without a pose; the frame
+    /// counts, and the next one may follow.
     pub fn push(&mut self, face: Option<&Face>) -> Result<Option<MotionFrame>> {
         let index = self.count;
         self.count += 1;

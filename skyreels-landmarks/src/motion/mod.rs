@@ -123,8 +123,8 @@ impl Motion {
         &self.frames
     }
 
-    /// What the portrait is taken to show: retargeters carry over what differs from it. The first frame, unless the motion
-    /// was edited or says otherwise.
+    /// What the portrait is taken to show: retargeters carry over what differs from it. The first frame, unless the
+    /// motion was edited or says otherwise.
     pub fn rest(&self) -> &MotionFrame {
         self.rest.as_deref().unwrap_or(&self.frames[0])
     }

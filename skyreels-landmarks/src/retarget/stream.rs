@@ -28,7 +28,8 @@ pub struct MeshStream<'a> {
 }
 
 impl MeshRetargeter {
-    /// Begins with the frame that the portrait is taken to show, and the driver's sizes; the [`anchor`](Self::anchor) is not used.
+    /// Begins with the frame that the portrait is taken to show, and the driver's sizes; the [`anchor`](Self::anchor)
+    /// is not used.
     ///
     /// # Errors
     /// [`Error::Invalid`] when an option has no sense, or the rest no rotation.
@@ -89,7 +90,8 @@ impl MeshStream<'_> {
     /// The portrait's face in the next frame.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when the frame has not 478 points or no rotation, or moves a point of the portrait behind the camera.
+    /// [`Error::Invalid`] when the frame has not 478 points or no rotation, or moves a point of the portrait behind the
+    /// camera.
     pub fn retarget_frame(&mut self, frame: &MotionFrame) -> Result<RetargetedFrame> {
         let index = self.count;
         self.count += 1;

@@ -12,8 +12,8 @@ use super::source::request;
 /// No edit written by a person comes near this.
 const MAX_EDIT_BYTES: u64 = 1 << 20;
 
-/// What to change about the motion; all off by default. They act in one order, whatever the order of the flags: trim, smoothing, neutral,
-/// region, multiplier, sliders, pose, eyes and lips, speed and rate, repeat.
+/// What to change about the motion; all off by default. They act in one order, whatever the order of the flags: trim,
+/// smoothing, neutral, region, multiplier, sliders, pose, eyes and lips, speed and rate, repeat.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Motion controls")]
 pub struct Controls {

@@ -35,16 +35,18 @@ use crate::{Error, ExpressionMode, Motion, Result};
 /// 1. [`trim`](Self::trim): as if the video had been cut; the first frame that stays becomes the rest, unless the motion
 ///    has one of its own.
 /// 2. [`smoothing`](Self::smoothing).
-/// 3. [`neutral`](Self::neutral) chooses the rest: what the portrait is taken to show. From here on the rest is fixed, so that what
-///    follows is not taken back by retargeting relative to it.
+/// 3. [`neutral`](Self::neutral) chooses the rest: what the portrait is taken to show. From here on the rest is fixed,
+///    so that what follows is not taken back by retargeting relative to it.
 /// 4. [`regions`](Self::regions): what is not chosen stays at rest.
 /// 5. [`multiplier`](Self::multiplier): how far everything goes from the rest.
-/// 6. [`sliders`](Self::sliders), 7. [`pose`](Self::pose): added to what the driver does, in all frames alike; no multiplier or region
-///    touches them.
-/// 8. [`eyes`](Self::eyes) and [`lips`](Self::lips): openings that win over all of the above; nothing else of the motion is lost by them.
+/// 6. [`sliders`](Self::sliders), 7. [`pose`](Self::pose): added to what the driver does, in all frames alike; no
+///    multiplier or region touches them.
+/// 8. [`eyes`](Self::eyes) and [`lips`](Self::lips): openings that win over all of the above; nothing else of the
+///    motion is lost by them.
 /// 9. [`retime`](Self::retime), 10. [`repeat`](Self::repeat).
 ///
-/// Two edits one after the other are not one edit with both: a multiplier applied to an edited motion scales its sliders too.
+/// Two edits one after the other are not one edit with both: a multiplier applied to an edited motion scales its
+/// sliders too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MotionEdit {
@@ -163,8 +165,8 @@ impl MotionEdit {
     /// The edited motion; with nothing changed, the motion itself.
     ///
     /// # Errors
-    /// Those of [`check`](Self::check); [`Error::Invalid`] when trimming leaves nothing, a frame is not there, a point is thrown out
-    /// of range, or the result has more than a million frames.
+    /// Those of [`check`](Self::check); [`Error::Invalid`] when trimming leaves nothing, a frame is not there, a point
+    /// is thrown out of range, or the result has more than a million frames.
     pub fn apply(&self, motion: &Motion) -> Result<Motion> {
         self.check()?;
         let mut edited = time::trimmed(motion, self.trim.as_ref())?;

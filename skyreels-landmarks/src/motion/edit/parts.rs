@@ -16,8 +16,8 @@ pub struct Trim {
     pub end: Option<f64>,
 }
 
-/// Weights of the newest frame in a running mean that goes forwards and back again, so that nothing comes late: above 0 and up to 1,
-/// where 1 changes nothing.
+/// Weights of the newest frame in a running mean that goes forwards and back again, so that nothing comes late: above 0
+/// and up to 1, where 1 changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SmoothingWeights {

@@ -89,6 +89,8 @@ impl Plan {
             None => Box::new(0..length),
             Some(Repeat { mode: RepeatMode::Loop, times }) => Box::new((0..times).flat_map(move |_| 0..length)),
             Some(Repeat { mode: RepeatMode::PingPong, times }) => {
+                // One frame has no way to go, however often it goes there.
+                let times = if length == 1 { 0 } else { times };
                 let there_and_back = move |_| (1..length).chain((0..length - 1).rev());
                 Box::new(std::iter::once(0).chain((0..times).flat_map(there_and_back)))
             }

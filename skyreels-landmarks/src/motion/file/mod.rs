@@ -18,7 +18,8 @@ const FORMAT: &str = "motion file";
 const MAGIC: &str = "skyreels-motion";
 /// The version that holds frames in f32 and nothing else.
 const VERSION_PLAIN: u32 = 1;
-/// Newest version of the format; a reader knows all before it. It adds rest, expression mode, apertures, FLAME and f16 meshes.
+/// Newest version of the format; a reader knows all before it. It adds rest, expression mode, apertures, FLAME and f16
+/// meshes.
 const VERSION: u32 = 2;
 
 /// Value of the metadata field `mode` where expressions are absolute; there is no field where they are relative.

@@ -50,11 +50,12 @@ impl Motion {
 
     /// Writes the motion, whole or not at all.
     ///
-    /// The file is safetensors: `state` u8 `[n]`, and in f32 `rotation` `[n, 4]`, `translation` `[n, 3]`, `expression` `[n, 478, 3]`
-    /// (f16 on demand), `blendshapes` `[n, 52]`, `openness` `[n, 3]`, `proportions` `[6]`; metadata `format`, `version` and `rate`. That is
-    /// 5985 bytes a frame, 3117 with the mesh in f16. Where there is something to say: `apertures` `[n, 3]`, `flame.*` `[n, ...]`
-    /// (268 bytes a frame, 540 with eyes), `flame.shape` `[300]`, the rest as `rest.*` with `n = 1`, and `mode` in the metadata. A motion without any of that
-    /// is written as version 1, so that older readers read it.
+    /// The file is safetensors: `state` u8 `[n]`, and in f32 `rotation` `[n, 4]`, `translation` `[n, 3]`, `expression`
+    /// `[n, 478, 3]` (f16 on demand), `blendshapes` `[n, 52]`, `openness` `[n, 3]`, `proportions` `[6]`; metadata
+    /// `format`, `version` and `rate`. That is 5985 bytes a frame, 3117 with the mesh in f16. Where there is something
+    /// to say: `apertures` `[n, 3]`, `flame.*` `[n, ...]` (268 bytes a frame, 540 with eyes), `flame.shape` `[300]`,
+    /// the rest as `rest.*` with `n = 1`, and `mode` in the metadata. A motion without any of that is written as
+    /// version 1, so that older readers read it.
     ///
     /// # Errors
     /// [`Error::Core`] when the file cannot be written; [`Error::Invalid`] for a displacement that f16 cannot hold.

@@ -1,18 +1,17 @@
 //! Expression sliders: what a named expression does to the mesh.
 //!
 //! The directions are rules of our own, no copy of anybody's blend shapes: which rows of points move where, as shares
-//! of the mouth's or the eye's width, so that they fit any face. Their lengths were set by looking at how MediaPipe's own
-//! points move with its scores over some five hundred frames of four talking faces (least squares over all scores at once) and rounded. They cover
-//! what the guide clip draws: lids, irises, brows and lips, and the outline of the chin. Scores that show elsewhere (cheeks, nose) have no
-//! slider.
+//! of the mouth's or the eye's width, so that they fit any face. Their lengths were set by looking at how MediaPipe's
+//! own points move with its scores over some five hundred frames of four talking faces (least squares over all scores
+//! at once) and rounded. They cover what the guide clip draws: lids, irises, brows and lips, and the outline of the
+//! chin. Scores that show elsewhere (cheeks, nose) have no slider.
 
 mod table;
 
-use super::anatomy::{Side, lid_pairs, lip_pairs};
+use super::anatomy::{SIDES, Side, lid_pairs, lip_pairs};
 use super::frame::MotionFrame;
 use super::proportions::{Openness, Proportions};
 use crate::{BLENDSHAPE_NAMES, LANDMARKS};
-use Side::{Left, Right};
 use table::Effect::{Lids, Lips, Moves};
 use table::Profile::Middle;
 use table::{Move, SLIDERS, Unit, WIDENING};
@@ -52,13 +51,23 @@ pub(super) fn is_slider(name: &str) -> bool {
 /// Adds sliders to a frame: displacement, scores, openings, and of FLAME what has a counterpart there (lids and jaw).
 pub(super) fn slide(frame: &mut MotionFrame, sliders: &[(&str, f64)], sizes: &Proportions) {
     let mut moved = displacement(sliders.iter().copied(), sizes);
-    let open = opened(&frame.openness, &moved);
-    // Lids and lips come together by a share of what is open after everything else has moved.
+    // A gaze that takes the lid down, or a lip that is shrugged, stops where the other side is.
+    let gaps = shifted(&frame.openness, &moved);
+    for side in SIDES {
+        close_lids(&mut moved, side, f64::from(gaps.eyes[side.index()]).min(0.0), UPPER_LID_PART);
+    }
+    close_lips(&mut moved, f64::from(gaps.mouth).min(0.0));
+    let mut open = opened(&frame.openness, &moved);
+    // Lids and lips come together by a share of what is open after everything else has moved, one slider after the
+    // other, so that they never pass through each other.
     for (name, value) in sliders {
         match SLIDERS.iter().find(|(known, _)| known == name) {
             Some((_, Lids(side, share, upper))) => {
                 let widen = if *value < 0.0 && *share > 0.0 { WIDENING } else { 1.0 };
-                close_lids(&mut moved, *side, value * share * widen * f64::from(open.eyes[side.index()]), *upper);
+                let gap = &mut open.eyes[side.index()];
+                let closing = value * share * widen * f64::from(*gap);
+                close_lids(&mut moved, *side, closing, *upper);
+                *gap -= closing as f32;
             }
             Some((_, Lips)) => close_lips(&mut moved, value * f64::from(open.mouth)),
             _ => {}
@@ -118,23 +127,28 @@ pub(crate) fn close_lips(moved: &mut [[f64; 3]], gap: f64) {
     }
 }
 
-/// The openings after a displacement: by how far the points move apart up and down, which is all but exact for lids and lips.
-pub(super) fn opened(openness: &Openness, moved: &[[f64; 3]]) -> Openness {
-    let shifted = |gap: f32, by: f64| (gap + by as f32).max(0.0);
+/// The openings after a displacement: by how far the points move apart up and down, which is all but exact for lids
+/// and lips.
+fn opened(openness: &Openness, moved: &[[f64; 3]]) -> Openness {
+    let gaps = shifted(openness, moved);
+    Openness { eyes: gaps.eyes.map(|gap| gap.max(0.0)), mouth: gaps.mouth.max(0.0) }
+}
+
+/// The same, less than 0 where edges pass each other.
+fn shifted(openness: &Openness, moved: &[[f64; 3]]) -> Openness {
     let eye = |side: Side| {
         let pairs = lid_pairs(side).filter(|(_, _, along)| (0.3..0.7).contains(along));
-        pairs.map(|(upper, lower, _)| moved[upper][1] - moved[lower][1]).sum::<f64>() / 3.0
+        let apart = pairs.map(|(upper, lower, _)| moved[upper][1] - moved[lower][1]).sum::<f64>() / 3.0;
+        openness.eyes[side.index()] + apart as f32
     };
-    let mouth = lip_pairs().find(|(_, _, along)| *along == 0.5);
-    let mouth = mouth.map_or(0.0, |(upper, lower, _)| moved[upper[1]][1] - moved[lower[1]][1]);
-    Openness {
-        eyes: [Right, Left].map(|side| shifted(openness.eyes[side.index()], eye(side))),
-        mouth: shifted(openness.mouth, mouth),
-    }
+    let middle = lip_pairs().find(|(_, _, along)| *along == 0.5);
+    let apart = middle.map_or(0.0, |(upper, lower, _)| moved[upper[1]][1] - moved[lower[1]][1]);
+    Openness { eyes: SIDES.map(eye), mouth: openness.mouth + apart as f32 }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Side::{Left, Right};
     use super::table::Profile::Half;
     use super::*;
 
