@@ -161,8 +161,7 @@ fn extract_makes_the_motion_of_a_video() {
     let last: serde_json::Value = text
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
-        .filter(|v: &serde_json::Value| v["event"] == "done")
-        .next_back()
+        .rfind(|v: &serde_json::Value| v["event"] == "done")
         .unwrap();
     let motion = open(place, "m.safetensors");
     assert_eq!((motion.rate(), last["frames"].as_u64()), (4.0, Some(motion.frames().len() as u64)));
