@@ -77,11 +77,10 @@ pub struct Animator<'a> {
 }
 
 impl<'a> Animator<'a> {
-    /// Plans clips of the requested size, and looks whether the weights for them are there.
+    /// Plans clips of the requested size.
     ///
     /// # Errors
-    /// [`Error::Request`] when the model cannot make that size, [`Error::Core`] when weights are missing
-    /// or do not fit.
+    /// [`Error::Request`] when the model cannot make that size.
     pub fn new(model: &'a ModelDir, device: &'a Device, options: AnimatorOptions) -> Result<Self> {
         let size = options.size.unwrap_or_else(|| model.native_size());
         let request = PlanRequest {
@@ -95,7 +94,6 @@ impl<'a> Animator<'a> {
         // An impossible number of steps should not be found out after an hour of encoding.
         model.schedule.timesteps(options.denoise.steps)?;
         ClipPlan::fitted(1, size[0])?;
-        model.check_weights(device)?;
         Ok(Self { model, device, options, size, plan })
     }
 
@@ -148,6 +146,7 @@ impl<'a> Animator<'a> {
     /// # Errors
     /// The first error of a stage; nothing is kept of a stage that failed.
     pub fn run(&self, portrait: &Portrait, motion: &Motion, progress: Progress) -> Result<Animation> {
+        self.model.check_weights(self.device)?;
         // A result is kept as soon as it exists: the next stage may fail.
         let kept = self.options.keep.as_ref();
         kept.map_or(Ok(()), |kept| kept.keep_motion(motion))?;

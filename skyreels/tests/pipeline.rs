@@ -219,9 +219,15 @@ fn values_that_are_no_numbers_end_the_run() {
 fn weights_that_are_missing_are_missed_before_anything_runs() {
     let scene = Scene::new();
     std::fs::remove_file(scene.directory.path().join(GUIDER).join("diffusion_pytorch_model.safetensors")).unwrap();
-    let device = device();
-    let error = Animator::new(&scene.model, &device, AnimatorOptions::default()).unwrap_err().to_string();
+    let stages = Mutex::new(0);
+    let watch = |_: Event| {
+        *stages.lock().unwrap() += 1;
+        ControlFlow::Continue(())
+    };
+    let denoise = settings(Guidance::Constant(1.0), false);
+    let error = scene.run(options(denoise), Progress::new(&watch)).unwrap_err().to_string();
     assert!(error.contains(GUIDER), "{error}");
+    assert_eq!(stages.into_inner().unwrap(), 0);
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
         Some(_) => {}
         None => reporter.note("the memory of this device is not known here: the plan is not checked against it"),
     }
+    // Before a long video is tracked.
+    model.check_weights(&device)?;
 
     let portrait = source::portrait(&args.portrait, animator.canvas(), &args.face, &device)?;
     let limit = source::frames_needed(&edit, animator.driving_frames());
