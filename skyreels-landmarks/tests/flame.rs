@@ -12,7 +12,9 @@ use skyreels_landmarks::flame::{
     EyePoints, FaceCoefficients, FlameConfig, FlameModel, JOINTS, MEDIAPIPE_POINTS, rotation_matrix,
 };
 use skyreels_landmarks::smirk::FaceSquare;
-use skyreels_landmarks::{CropBox, Error, FlamePortrait, FlameRetargeter, LANDMARKS};
+use skyreels_landmarks::{
+    CropBox, Error, FLAME_EXPRESSION, FlameFrame, FlamePortrait, FlameRetargeter, LANDMARKS, Retargeter, synthetic,
+};
 
 const VERTICES: usize = 40;
 const TRIANGLES: usize = 60;
@@ -113,7 +115,7 @@ fn portrait() -> FlamePortrait {
 fn a_driver_in_the_pose_of_the_portrait_gives_the_portrait_with_its_expression() {
     let (model, portrait) = (model(), portrait());
     let driver = FaceCoefficients { expression: vec![0.9, 0.1, -0.4], ..portrait.coefficients.clone() };
-    let frames = FlameRetargeter::new(&model).retarget(&portrait, &vec![driver.clone(); 3]).unwrap();
+    let frames = FlameRetargeter::new(&model).follow(&portrait, &driver, &vec![driver.clone(); 3]).unwrap();
     assert_eq!(frames.len(), 3);
     let head = model.head(&driver).unwrap();
     let points = model.mediapipe_points(&head.vertices).unwrap();
@@ -134,7 +136,7 @@ fn a_driver_in_the_pose_of_the_portrait_gives_the_portrait_with_its_expression()
 #[test]
 fn only_the_embedded_points_have_a_place() {
     let (model, portrait) = (model(), portrait());
-    let frame = FlameRetargeter::new(&model).retarget(&portrait, &[face([0.0; 3])]).unwrap().remove(0);
+    let frame = FlameRetargeter::new(&model).follow(&portrait, &face([0.0; 3]), &[face([0.0; 3])]).unwrap().remove(0);
     assert_eq!(frame.points.len(), LANDMARKS);
     for (index, point) in frame.points.iter().enumerate() {
         assert_eq!(point.iter().all(|v| v.is_finite()), MEDIAPIPE_POINTS.contains(&index), "{index}");
@@ -149,7 +151,8 @@ fn place_size_and_identity_of_the_driver_do_not_count() {
     let driver = [face([0.3, 0.0, 0.0]), face([0.1, 0.4, 0.0])];
     let other = driver.clone().map(|face| FaceCoefficients { camera: [3.0, 0.5, 0.5], shape: Vec::new(), ..face });
     // Points without a place are not equal to themselves.
-    let shown = |driver: &[FaceCoefficients]| format!("{:?}", retargeter.retarget(&portrait, driver).unwrap());
+    let shown =
+        |driver: &[FaceCoefficients]| format!("{:?}", retargeter.follow(&portrait, &driver[0], driver).unwrap());
     assert_eq!(shown(&driver), shown(&other));
 }
 
@@ -167,7 +170,7 @@ fn eyes_that_are_closed_or_not_known_do_not_stop_the_drawing() {
         eye.iris = [18.0, 20.0];
     }
     let unknown = FaceCoefficients { eyes: None, ..flat.clone() };
-    let frames = retargeter.retarget(&portrait, &[flat, unknown]).unwrap();
+    let frames = retargeter.follow(&portrait, &face([0.0; 3]), &[flat, unknown]).unwrap();
     assert!(frames[0].pupils.iter().all(|pupil| pupil.is_some_and(|p| p.iter().all(|v| v.is_finite()))));
     assert_eq!(frames[1].pupils, [None, None]);
 }
@@ -177,14 +180,14 @@ fn numbers_that_cannot_be_are_refused() {
     let (model, portrait) = (model(), portrait());
     let retargeter = FlameRetargeter::new(&model);
     let too_many = FaceCoefficients { expression: vec![0.0; 51], ..face([0.0; 3]) };
-    assert!(retargeter.retarget(&portrait, &[too_many]).unwrap_err().to_string().contains("expression"));
-    let nan = retargeter.retarget(&portrait, &[face([0.0; 3]), face([f32::NAN, 0.0, 0.0])]);
+    assert!(retargeter.follow(&portrait, &face([0.0; 3]), &[too_many]).unwrap_err().to_string().contains("expression"));
+    let nan = retargeter.follow(&portrait, &face([0.0; 3]), &[face([0.0; 3]), face([f32::NAN, 0.0, 0.0])]);
     assert!(nan.unwrap_err().to_string().contains("frame 1"));
     let unsmooth = FlameRetargeter { smoothing: 0.0, ..retargeter };
-    assert!(unsmooth.retarget(&portrait, &[face([0.0; 3])]).is_err());
+    assert!(unsmooth.follow(&portrait, &face([0.0; 3]), &[face([0.0; 3])]).is_err());
     let empty = FlamePortrait { crop: CropBox { x: 0, y: 0, width: 0, height: 5 }, ..portrait.clone() };
-    assert!(retargeter.retarget(&empty, &[face([0.0; 3])]).is_err());
-    assert!(retargeter.retarget(&portrait, &[]).unwrap().is_empty());
+    assert!(retargeter.follow(&empty, &face([0.0; 3]), &[face([0.0; 3])]).is_err());
+    assert!(retargeter.follow(&portrait, &face([0.0; 3]), &[]).unwrap().is_empty());
 }
 
 #[test]
@@ -243,4 +246,33 @@ proptest! {
         let most = open.vertices.iter().zip(&closed.vertices).map(|(a, b)| moved(a, b)).fold(0.0, f64::max);
         prop_assert!(most <= f64::from(share) * 0.0101);
     }
+}
+
+#[test]
+fn a_motion_with_coefficients_moves_a_portrait_as_the_coefficients_do() {
+    // As many coefficients as SMIRK's FLAME has, so that a motion holds them all.
+    let mut tables = tables();
+    tables
+        .insert("shapedirs", floats(&[VERTICES, 3, 54], numbers(2, 162 * VERTICES).iter().map(|v| v * 0.01).collect()));
+    let directory = tempfile::tempdir().unwrap();
+    let weights = opened(&tables, &directory.path().join("flame.safetensors"));
+    let model = FlameModel::from_weights(&weights, FlameConfig { n_shape: 4, n_exp: FLAME_EXPRESSION }).unwrap();
+    let (portrait, retargeter) = (portrait(), FlameRetargeter::new(&model));
+
+    let calm = synthetic::performance(4, 12.0, 1).unwrap();
+    assert!(retargeter.retarget(&portrait, &calm).unwrap_err().to_string().contains("FLAME"));
+    let driver: Vec<_> = (0..4).map(|i| face([0.1 * i as f32, 0.2, -0.05 * i as f32])).collect();
+    let driver: Vec<FlameFrame> = driver.iter().map(FlameFrame::from).collect();
+    let motion = calm.with_flame(driver.iter().cloned().map(Some).collect()).unwrap();
+    let driver: Vec<FaceCoefficients> = driver.iter().map(FaceCoefficients::from).collect();
+    assert!(driver.iter().all(|face| face.shape.is_empty()));
+    // Points without a place are not equal to themselves.
+    let shown = |frames: Vec<skyreels_landmarks::RetargetedFrame>| format!("{frames:?}");
+    let by_motion = shown(retargeter.retarget(&portrait, &motion).unwrap());
+    assert_eq!(by_motion, shown(retargeter.follow(&portrait, &driver[0], &driver).unwrap()));
+    // A motion whose rest is its third frame shows the portrait's own pose there.
+    let rested = motion.clone().with_rest(motion.frames()[2].clone()).unwrap();
+    let by_rest = shown(retargeter.retarget(&portrait, &rested).unwrap());
+    assert_eq!(by_rest, shown(retargeter.follow(&portrait, &driver[2], &driver).unwrap()));
+    assert_ne!(by_rest, by_motion);
 }

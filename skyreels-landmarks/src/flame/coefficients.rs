@@ -1,7 +1,7 @@
 //! One face of one frame as FLAME's coefficients.
 
 use crate::draw::contours::{LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS};
-use crate::{Error, LANDMARKS, Result};
+use crate::{Error, FlameFrame, LANDMARKS, Result};
 
 /// Points of an eye's contour.
 const CONTOUR: usize = RIGHT_EYE.len();
@@ -49,6 +49,37 @@ pub struct FaceCoefficients {
     pub eye_pose: [f32; 6],
     /// The right and the left eye in the picture; `None` leaves the pupils out of the drawing.
     pub eyes: Option<[EyePoints; 2]>,
+}
+
+/// What a motion holds of a frame; it has no shape.
+impl From<&FlameFrame> for FaceCoefficients {
+    fn from(frame: &FlameFrame) -> Self {
+        Self {
+            rotation: frame.rotation,
+            camera: frame.camera,
+            shape: Vec::new(),
+            expression: frame.expression.to_vec(),
+            jaw: frame.jaw,
+            eyelids: frame.eyelids,
+            eye_pose: frame.eye_pose,
+            eyes: frame.eyes.map(|eyes| eyes.map(EyePoints::from)),
+        }
+    }
+}
+
+/// What a motion keeps of a face: all but the shape, and the expression's first 50 coefficients.
+impl From<&FaceCoefficients> for FlameFrame {
+    fn from(face: &FaceCoefficients) -> Self {
+        Self {
+            expression: std::array::from_fn(|i| face.expression.get(i).copied().unwrap_or(0.0)),
+            jaw: face.jaw,
+            eyelids: face.eyelids,
+            eye_pose: face.eye_pose,
+            rotation: face.rotation,
+            camera: face.camera,
+            eyes: face.eyes.map(|eyes| eyes.map(Into::into)),
+        }
+    }
 }
 
 impl FaceCoefficients {

@@ -33,7 +33,8 @@ pub(super) fn run(file: &Golden) -> Result<Report> {
         compare_vectors(file, &mut report, "retarget_smoothed_driving", &driver)?;
         let source = triples(file, "retarget_source_pose")?;
         let [source] = source[..] else { return Err(wrong("`retarget_source_pose` must be one vector")) };
-        compare_vectors(file, &mut report, "retarget_pose", &relative(&source, &driver)?)?;
+        let Some(first) = driver.first() else { return Err(wrong("`retarget_driving_pose` holds no vector")) };
+        compare_vectors(file, &mut report, "retarget_pose", &relative(&source, first, &driver)?)?;
     }
     if file.has_input("orth_cam") {
         projection(file, &mut report)?;

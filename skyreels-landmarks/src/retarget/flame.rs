@@ -2,14 +2,14 @@
 
 use nalgebra::Vector3;
 
-use super::RetargetedFrame;
 use super::orthographic::{CropTransform, OrthographicCamera};
+use super::{RetargetedFrame, Retargeter};
 use crate::draw::pupils;
 use crate::flame::{
     EyePoints, FaceCoefficients, FlameModel, MEDIAPIPE_POINTS, rotation_matrix, rotation_vector, smooth,
 };
 use crate::smirk::FaceSquare;
-use crate::{CropBox, Error, LANDMARKS, Result, SMOOTHING};
+use crate::{CropBox, Error, LANDMARKS, Motion, MotionFrame, Result, SMOOTHING};
 
 /// The face that is to move, as FLAME's coefficients and where they were seen.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,13 +22,13 @@ pub struct FlamePortrait {
     pub crop: CropBox,
 }
 
-/// Rotation relative to the first driving frame; expression, jaw and eyelids as the driver has them.
+/// Rotation relative to the motion's rest (the first driving frame, unless it was edited); expression, jaw and eyelids as the driver has them.
 ///
 /// With `R` rotations, the driver's smoothed (`s_0 = p_0`, `s_i = 0.7 p_i + 0.3 s_(i-1)` as vectors), frame `i` shows the
 /// portrait's shape under
 ///
 /// ```text
-/// R_portrait R_0^-1 R_i
+/// R_portrait R_rest^-1 R_i
 /// ```
 ///
 /// through the portrait's own camera (without perspective): neither translation nor scale of the driver count. Of the 478
@@ -49,12 +49,18 @@ impl<'a> FlameRetargeter<'a> {
         Self { model, smoothing: SMOOTHING }
     }
 
-    /// Moves a portrait as a driver does: one frame per driving frame.
+    /// Moves a portrait as a driver does: one frame per driving frame. In `rest` the driver's head is where the portrait's
+    /// is; the original takes the first frame.
     ///
     /// # Errors
     /// [`Error::Invalid`] when a number is not finite, the model has fewer coefficients than are given, the crop is empty or
     /// the smoothing is out of range.
-    pub fn retarget(&self, portrait: &FlamePortrait, driver: &[FaceCoefficients]) -> Result<Vec<RetargetedFrame>> {
+    pub fn follow(
+        &self,
+        portrait: &FlamePortrait,
+        rest: &FaceCoefficients,
+        driver: &[FaceCoefficients],
+    ) -> Result<Vec<RetargetedFrame>> {
         if !(self.smoothing > 0.0 && self.smoothing <= 1.0) {
             return Err(Error::invalid("smoothing", format!("{} is not above 0 and up to 1", self.smoothing)));
         }
@@ -62,11 +68,13 @@ impl<'a> FlameRetargeter<'a> {
             return Err(Error::invalid("crop", format!("{:?} is empty", portrait.crop)));
         }
         portrait.coefficients.check()?;
+        rest.check()?;
         for (index, face) in driver.iter().enumerate() {
             face.check().map_err(|error| Error::invalid("motion", format!("frame {index}: {error}")))?;
         }
         let vectors: Vec<_> = driver.iter().map(|face| vector(face.rotation)).collect();
-        let rotations = relative(&vector(portrait.coefficients.rotation), &smooth(&vectors, self.smoothing))?;
+        let smoothed = smooth(&vectors, self.smoothing);
+        let rotations = relative(&vector(portrait.coefficients.rotation), &vector(rest.rotation), &smoothed)?;
         driver.iter().zip(rotations).map(|(face, rotation)| self.frame(portrait, face, rotation)).collect()
     }
 
@@ -107,17 +115,35 @@ fn vector(v: [f32; 3]) -> Vector3<f64> {
     Vector3::from(v.map(f64::from))
 }
 
-/// `R_source R_0^-1 R_i` as rotation vectors, for all (smoothed) rotation vectors of the driver.
+/// `R_source R_rest^-1 R_i` as rotation vectors, for all (smoothed) rotation vectors of the driver.
 ///
 /// # Errors
-/// [`Error::Invalid`] when the matrix of the first one has no inverse, which that of finite numbers has.
-pub(crate) fn relative(source: &Vector3<f64>, driver: &[Vector3<f64>]) -> Result<Vec<Vector3<f64>>> {
-    let Some(first) = driver.first() else { return Ok(Vec::new()) };
-    let inverse = rotation_matrix(first)
+/// [`Error::Invalid`] when the matrix of `rest` has no inverse, which that of finite numbers has.
+pub(crate) fn relative(
+    source: &Vector3<f64>,
+    rest: &Vector3<f64>,
+    driver: &[Vector3<f64>],
+) -> Result<Vec<Vector3<f64>>> {
+    let inverse = rotation_matrix(rest)
         .try_inverse()
-        .ok_or_else(|| Error::invalid("motion", "the rotation of frame 0 is none"))?;
+        .ok_or_else(|| Error::invalid("motion", "the rotation of its rest is none"))?;
     let fixed = rotation_matrix(source) * inverse;
     Ok(driver.iter().map(|turned| rotation_vector(&(fixed * rotation_matrix(turned)))).collect())
+}
+
+impl Retargeter for FlameRetargeter<'_> {
+    type Portrait = FlamePortrait;
+
+    /// [`follow`](FlameRetargeter::follow) with the FLAME coefficients of the motion, which it must have. Apertures, which
+    /// are fractions of mesh widths, are left to [`MeshRetargeter`](crate::MeshRetargeter).
+    fn retarget(&self, portrait: &FlamePortrait, motion: &Motion) -> Result<Vec<RetargetedFrame>> {
+        let coefficients = |frame: &MotionFrame| frame.flame.as_deref().map(FaceCoefficients::from);
+        let driver: Option<Vec<_>> = motion.frames().iter().map(coefficients).collect();
+        let (Some(rest), Some(driver)) = (coefficients(motion.rest()), driver) else {
+            return Err(Error::invalid("motion", "it holds no FLAME coefficients: give it those of a `SmirkTracker`"));
+        };
+        self.follow(portrait, &rest, &driver)
+    }
 }
 
 /// From the head to pixels of the portrait's picture, and to its crop.

@@ -79,6 +79,8 @@ const INNER_LIPS: [[usize; 2]; 9] =
     [[191, 95], [80, 88], [81, 178], [82, 87], [13, 14], [312, 317], [311, 402], [310, 318], [415, 324]];
 
 impl Retargeter for MeshRetargeter {
+    type Portrait = PortraitFace;
+
     fn retarget(&self, portrait: &PortraitFace, motion: &Motion) -> Result<Vec<RetargetedFrame>> {
         self.check()?;
         let (start, rest) = anchored(self, motion)?;

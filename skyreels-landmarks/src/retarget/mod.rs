@@ -29,9 +29,12 @@ pub struct RetargetedFrame {
 ///
 /// A retargeter may use more than a [`Motion`] of MediaPipe's points holds, but gives the same points.
 pub trait Retargeter {
+    /// What it has to know of the face that is to move.
+    type Portrait;
+
     /// One frame per frame of the motion.
     ///
     /// # Errors
     /// When motion and portrait do not fit this retargeter.
-    fn retarget(&self, portrait: &PortraitFace, motion: &Motion) -> Result<Vec<RetargetedFrame>>;
+    fn retarget(&self, portrait: &Self::Portrait, motion: &Motion) -> Result<Vec<RetargetedFrame>>;
 }
