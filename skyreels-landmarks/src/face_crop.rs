@@ -2,6 +2,7 @@
 
 use skyreels_core::Frame;
 
+use crate::draw::contours::MESH_POINTS;
 use crate::{Error, Face, Result};
 
 /// Box of a face in pixels; may reach outside of the picture.
@@ -31,9 +32,6 @@ impl FaceBox {
         })
     }
 }
-
-/// Points of the face mesh without the irises.
-const MESH_POINTS: usize = 468;
 
 /// A part of a picture: never empty, never outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -80,6 +80,23 @@ pub struct GuideLayout {
     pub border: Border,
 }
 
+impl GuideLayout {
+    /// Draws one retargeted frame on the canvas.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the crop does not lie on the canvas or the frame has not 478 points.
+    pub fn draw(&self, frame: &RetargetedFrame) -> Result<Frame> {
+        self.place(&guide_frame(frame, [self.crop.width, self.crop.height], self.border)?)
+    }
+
+    /// A drawn face crop on the canvas.
+    fn place(&self, face: &Frame) -> Result<Frame> {
+        let mut canvas = Frame::new(self.canvas[0], self.canvas[1]);
+        self.crop.paste(face, &mut canvas)?;
+        Ok(canvas)
+    }
+}
+
 /// Draws the guide clip.
 ///
 /// # Shapes
@@ -98,13 +115,13 @@ pub fn guide_clip(
     let size = [layout.crop.width, layout.crop.height];
     let total = plan.guide_frames() as u64;
     let landmarks: Vec<[f32; 2]> = portrait.landmarks().iter().map(|[x, y, _]| [*x, *y]).collect();
-    let mut clip = vec![place(&guide2d(&landmarks, size, layout.border)?, layout)?];
+    let mut clip = vec![layout.place(&guide2d(&landmarks, size, layout.border)?)?];
     for index in &plan.motion {
         progress.report("draw", clip.len() as u64, Some(total))?;
         let frame = frames.get(*index).ok_or_else(|| {
             Error::invalid("clip plan", format!("it asks for motion frame {index} of {} frames", frames.len()))
         })?;
-        clip.push(place(&guide_frame(frame, size, layout.border)?, layout)?);
+        clip.push(layout.draw(frame)?);
     }
     progress.report("draw", total, Some(total))?;
     Ok(clip)
@@ -118,12 +135,6 @@ pub fn guide_frame(frame: &RetargetedFrame, size: [u32; 2], border: Border) -> R
     let pixels = |[x, y]: [f64; 2]| [x * f64::from(size[0]), y * f64::from(size[1])];
     let points: Vec<[f64; 2]> = frame.points.iter().map(|[x, y, _]| pixels([*x, *y])).collect();
     guide3d(&points, frame.pupils.map(|pupil| pupil.map(pixels)), size, border)
-}
-
-fn place(face: &Frame, layout: &GuideLayout) -> Result<Frame> {
-    let mut canvas = Frame::new(layout.canvas[0], layout.canvas[1]);
-    layout.crop.paste(face, &mut canvas)?;
-    Ok(canvas)
 }
 
 #[cfg(test)]

@@ -38,6 +38,6 @@ pub use motion::{
 };
 pub use retarget::{
     Anchor, FlamePortrait, FlameRetargeter, MeshRetargeter, MeshStream, PortraitFace, RetargetedFrame, Retargeter,
-    Scale,
+    Scale, VERTICAL_FOV_DEGREES,
 };
 pub use smoothing::{OneEuro, Smoothing};

@@ -5,6 +5,8 @@
 
 use super::line::Color;
 
+/// Points of the face mesh; those of the irises come after them.
+pub const MESH_POINTS: usize = 468;
 /// Centre of the right iris.
 pub const RIGHT_IRIS: usize = 468;
 /// Centre of the left iris.

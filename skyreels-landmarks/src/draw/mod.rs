@@ -19,5 +19,5 @@ pub(crate) use guide3d::{contours3d, guide3d_colored};
 pub use line::{Color, line};
 pub use overlay::Overlay;
 pub use polygon::{face_mask, fill_polygon};
-pub use pupil::{Affine, apply, estimate_affine, eye_relative, pupils};
+pub use pupil::{apply, estimate_affine, eye_relative, pupils};
 pub use thick::{circle, thick_line};

@@ -8,10 +8,7 @@ use nalgebra::{DMatrix, Matrix3, Vector3};
 
 use super::contours::{LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS};
 use super::guide2d::check;
-use crate::Result;
-
-/// A 2x3 matrix: `[a b tx; c d ty]`.
-pub type Affine = [[f64; 3]; 2];
+use crate::{Affine, Result};
 
 /// Largest distance of an inlier, in pixels.
 const THRESHOLD: f64 = 3.0;

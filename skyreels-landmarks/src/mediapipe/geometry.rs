@@ -6,10 +6,9 @@
 
 use nalgebra::{Matrix3, Matrix4, Vector3};
 
-use super::metadata::{MESH_POINTS, Metadata};
-
-/// The camera's vertical field of view in degrees.
-const VERTICAL_FOV_DEGREES: f64 = 63.0;
+use super::metadata::Metadata;
+use crate::draw::contours::MESH_POINTS;
+use crate::retarget::camera::VERTICAL_FOV_DEGREES;
 
 /// Smallest size of a face relative to the canonical one; below, the points are one point.
 const MIN_SCALE: f64 = 1e-6;

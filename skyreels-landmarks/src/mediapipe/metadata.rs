@@ -3,8 +3,8 @@
 //! Protocol buffer `mediapipe.tasks.vision.face_geometry.proto.GeometryPipelineMetadata`: field 1 is the canonical
 //! mesh (its field 3 holds x, y, z, u, v of each vertex), field 2 repeats (landmark 1, weight 2) pairs.
 
-/// Points of the canonical mesh; the iris points are not part of it.
-pub(super) const MESH_POINTS: usize = 468;
+use crate::draw::contours::MESH_POINTS;
+
 /// Values per vertex: position and texture coordinate.
 const VERTEX_VALUES: usize = 5;
 

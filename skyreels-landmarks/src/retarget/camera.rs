@@ -1,7 +1,7 @@
 //! The camera through which MediaPipe sees heads: a picture as seen with a fixed field of view.
 
-/// The camera's vertical field of view in degrees.
-pub(crate) const VERTICAL_FOV_DEGREES: f64 = 63.0;
+/// Vertical field of view, in degrees, of the camera through which MediaPipe sees heads.
+pub const VERTICAL_FOV_DEGREES: f64 = 63.0;
 
 /// A pinhole camera at the origin that looks along -z; lengths are centimetres.
 #[derive(Debug, Clone, Copy, PartialEq)]

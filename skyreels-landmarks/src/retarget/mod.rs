@@ -9,6 +9,7 @@ mod portrait;
 mod stream;
 mod turn;
 
+pub use camera::VERTICAL_FOV_DEGREES;
 pub use flame::{FlamePortrait, FlameRetargeter};
 pub use mesh::{Anchor, MeshRetargeter, Scale};
 pub use portrait::PortraitFace;

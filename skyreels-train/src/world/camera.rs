@@ -1,9 +1,9 @@
 //! The camera that looks at the world: MediaPipe's, so that landmarks, pose and picture agree.
 
+use skyreels_landmarks::VERTICAL_FOV_DEGREES;
+
 use super::vector::{V3, v3};
 
-/// Vertical field of view in degrees, that of `skyreels-landmarks`' face geometry.
-const VERTICAL_FOV_DEGREES: f32 = 63.0;
 /// Share of the picture's height by which the head's origin is above its middle.
 const HEAD_ABOVE: f32 = 0.05;
 /// The camera comes no nearer than to see this many centimetres: in front of it is a face.
@@ -37,7 +37,7 @@ impl Camera {
 }
 
 fn half_field() -> f32 {
-    (VERTICAL_FOV_DEGREES / 2.0).to_radians().tan()
+    (VERTICAL_FOV_DEGREES as f32 / 2.0).to_radians().tan()
 }
 
 /// Where the origin of an unmoved head is when the picture is `height` centimetres high there.

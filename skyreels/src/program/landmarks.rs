@@ -13,8 +13,8 @@ use skyreels::core::media::{
 use skyreels::core::{Error as CoreError, Frame, Limits, Result as CoreResult, open_device};
 use skyreels::landmarks::draw::{Border, Overlay};
 use skyreels::landmarks::{
-    Error as LandmarkError, Face, FaceFollower, FaceTracker, MeshRetargeter, Motion, Retargeter, StreamOptions,
-    guide_frame,
+    Error as LandmarkError, Face, FaceFollower, FaceTracker, GuideLayout, MeshRetargeter, Motion, Retargeter,
+    StreamOptions,
 };
 
 use super::animate::check_output;
@@ -193,12 +193,9 @@ fn follow(
 /// The portrait's face moved by the motion, frame by frame on a black canvas.
 fn draw_guide(mut guide: Drawing, portrait: &Portrait, motion: &Motion, reporter: &Reporter) -> Result<()> {
     let moved = MeshRetargeter::default().retarget(&portrait.face, motion)?;
-    let (width, height) = portrait.canvas.dimensions();
-    let crop = portrait.crop;
+    let layout = GuideLayout { canvas: portrait.canvas.dimensions().into(), crop: portrait.crop, border: Border::Clip };
     for (frame, done) in moved.iter().zip(1..) {
-        let mut canvas = Frame::new(width, height);
-        crop.paste(&guide_frame(frame, [crop.width, crop.height], Border::Clip)?, &mut canvas)?;
-        guide.push(&canvas)?;
+        guide.push(&layout.draw(frame)?)?;
         reporter.progress().report("draw", done, Some(moved.len() as u64))?;
     }
     guide.finish()

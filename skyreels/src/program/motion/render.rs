@@ -5,7 +5,7 @@ use skyreels::Portrait;
 use skyreels::core::media::{FrameRate, Quality, VideoOptions, check_clip_target, write_clip};
 use skyreels::core::{Error as CoreError, Frame, Limits, open_device};
 use skyreels::landmarks::draw::Border;
-use skyreels::landmarks::{Error as LandmarkError, MeshRetargeter, Motion, RetargetedFrame, Retargeter, guide_frame};
+use skyreels::landmarks::{Error as LandmarkError, GuideLayout, MeshRetargeter, Motion, RetargetedFrame, Retargeter};
 
 use super::super::source;
 use super::{Outcome, Render, Reporter, Result};
@@ -38,9 +38,8 @@ pub fn run(args: &Render, reporter: &Reporter) -> Result {
 /// The guide frame, the portrait beside it where that is asked for.
 fn draw(moved: &RetargetedFrame, portrait: &Portrait, side_by_side: bool) -> Result<Frame, LandmarkError> {
     let (width, height) = portrait.canvas.dimensions();
-    let face = guide_frame(moved, [portrait.crop.width, portrait.crop.height], Border::Clip)?;
-    let mut guide = Frame::new(width, height);
-    portrait.crop.paste(&face, &mut guide)?;
+    let layout = GuideLayout { canvas: [width, height], crop: portrait.crop, border: Border::Clip };
+    let guide = layout.draw(moved)?;
     if !side_by_side {
         return Ok(guide);
     }
