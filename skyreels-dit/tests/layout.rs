@@ -8,7 +8,7 @@ use skyreels_core::Device;
 use skyreels_core::checkpoint::Published;
 use skyreels_dit::{SiglipConfig, TransformerConfig};
 
-const SHARED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/golden/layout/");
+const LAYOUTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/layout/");
 
 #[derive(Deserialize)]
 struct Layout {
@@ -16,13 +16,8 @@ struct Layout {
     keys: BTreeMap<String, Vec<usize>>,
 }
 
-fn layout(name: &str) -> Option<Layout> {
-    let path = format!("{SHARED}{name}.json");
-    let Ok(text) = std::fs::read(&path) else {
-        println!("skipped: {path} is absent");
-        return None;
-    };
-    Some(serde_json::from_slice(&text).unwrap())
+fn layout(name: &str) -> Layout {
+    serde_json::from_slice(&std::fs::read(format!("{LAYOUTS}{name}.json")).unwrap()).unwrap()
 }
 
 fn elements(shapes: &BTreeMap<String, Vec<usize>>) -> usize {
@@ -31,7 +26,7 @@ fn elements(shapes: &BTreeMap<String, Vec<usize>>) -> usize {
 
 #[test]
 fn the_5b_transformer_has_the_published_keys_and_shapes() {
-    let Some(layout) = layout("transformer") else { return };
+    let layout = layout("transformer");
     let config: TransformerConfig = serde_json::from_value(layout.config).unwrap();
     assert_eq!(config, TransformerConfig::a1_5b());
     assert_eq!(config.init(&Device::flex()).unwrap().published_shapes(), layout.keys);
@@ -57,7 +52,7 @@ fn without_learned_positions_only_their_table_is_absent() {
 
 #[test]
 fn the_siglip_tower_has_the_published_keys_and_shapes() {
-    let Some(mut layout) = layout("siglip") else { return };
+    let mut layout = layout("siglip");
     let config: SiglipConfig = serde_json::from_value(layout.config).unwrap();
     assert_eq!(config, SiglipConfig::so400m());
     assert_eq!(config.init_with_head(&Device::flex()).unwrap().published_shapes(), layout.keys);

@@ -62,7 +62,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        Preset::Tiny.write(directory.path(), 0, &device()).unwrap();
+        Preset::Tiny.write(directory.path(), 0, &device(), Progress::none()).unwrap();
         let model = ModelDir::open(directory.path(), &Limits::default()).unwrap();
         Self { directory, model, motion: synthetic::performance(7, 12.0, 1).unwrap() }
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use skyreels_core::checkpoint::{Published, SHARD_BYTES, fill, save};
 use skyreels_core::diffusion::NoiseGenerator;
 use skyreels_core::output::write_file;
-use skyreels_core::{Device, Error as CoreError, Limits, Precision};
+use skyreels_core::{Device, Error as CoreError, Limits, Precision, Progress};
 
 use skyreels_vae::CausalVae;
 
@@ -22,6 +22,9 @@ pub enum Preset {
     /// parameters.
     Tiny,
 }
+
+/// Components that have weights.
+const WEIGHTS: u64 = 4;
 
 impl FromStr for Preset {
     type Err = Error;
@@ -42,8 +45,9 @@ impl Preset {
     /// keep their scale, and every branch carries something.
     ///
     /// # Errors
-    /// [`Error::Core`] when a file cannot be written.
-    pub fn write(self, directory: &Path, seed: u64, device: &Device) -> Result<()> {
+    /// [`Error::Core`] when a file cannot be written or `progress` asks to stop.
+    pub fn write(self, directory: &Path, seed: u64, device: &Device, progress: Progress) -> Result<()> {
+        const STAGE: &str = "init";
         let configs = match self {
             Self::Tiny => tiny(),
         };
@@ -55,11 +59,16 @@ impl Preset {
         }
         let model = ModelDir::open(directory, &Limits::default())?;
         let write = Writer { directory, seed };
+        progress.report(STAGE, 0, Some(WEIGHTS))?;
         write.component(TRANSFORMER, "diffusion_pytorch_model", model.transformer.init(device)?)?;
+        progress.report(STAGE, 1, Some(WEIGHTS))?;
         write.component(VAE, "diffusion_pytorch_model", CausalVae::new(&model.vae, device)?)?;
+        progress.report(STAGE, 2, Some(WEIGHTS))?;
         // The published guider holds its unused decoder too.
         write.component(GUIDER, "diffusion_pytorch_model", CausalVae::new(&model.guider, device)?)?;
-        write.component(SIGLIP, "model", model.siglip.init(device)?)
+        progress.report(STAGE, 3, Some(WEIGHTS))?;
+        write.component(SIGLIP, "model", model.siglip.init(device)?)?;
+        Ok(progress.report(STAGE, WEIGHTS, Some(WEIGHTS))?)
     }
 }
 

@@ -8,7 +8,7 @@ use skyreels::core::diffusion::Guidance;
 use skyreels::core::media::{ClipWriter, Quality, Sound, VideoOptions, check_clip_target};
 use skyreels::core::output::OutputFile;
 use skyreels::core::resize::fit;
-use skyreels::core::{Device, Frame, Limits, open_device};
+use skyreels::core::{Device, Frame, Limits, Progress, open_device};
 use skyreels::vae::Tiling;
 use skyreels::{
     Animation, Animator, AnimatorOptions, DenoiseSettings, Intermediates, ModelDir, Portrait, Preset, available_memory,
@@ -92,7 +92,7 @@ fn open_model(args: &Animate, device: &Device, reporter: &Reporter) -> Result<(M
          while motion, guide clip, latents and files are real",
     );
     let scratch = tempfile::tempdir().map_err(skyreels::core::Error::io("create", std::env::temp_dir()))?;
-    Preset::Tiny.write(scratch.path(), 0, device)?;
+    Preset::Tiny.write(scratch.path(), 0, device, Progress::none())?;
     Ok((ModelDir::open(scratch.path(), &Limits::default())?, Some(scratch)))
 }
 

@@ -10,9 +10,6 @@ use super::args::Init;
 use super::source::request;
 use super::{Outcome, Reporter, Result};
 
-/// Name of this operation in progress reports.
-const STAGE: &str = "init";
-
 pub fn run(args: &Init, reporter: &Reporter) -> Result {
     let directory = args.directory.as_path();
     let device = open_device(&args.device)?;
@@ -21,11 +18,7 @@ pub fn run(args: &Init, reporter: &Reporter) -> Result {
         return Err(request("directory", format!("{} is not empty; name a new directory", directory.display())));
     }
     fs::create_dir_all(directory).map_err(CoreError::io("create", directory))?;
-    let written = fill(directory, |hidden| {
-        reporter.progress().report(STAGE, 0, Some(1))?;
-        args.preset.write(hidden, args.seed, &device)?;
-        Ok(reporter.progress().report(STAGE, 1, Some(1))?)
-    });
+    let written = fill(directory, |hidden| args.preset.write(hidden, args.seed, &device, reporter.progress()));
     if let (Err(_), true) = (&written, made) {
         // What failed leaves nothing; a directory that somebody else has filled meanwhile stays.
         let _ = fs::remove_dir(directory);
