@@ -5,7 +5,7 @@ use skyreels_core::diffusion::NoiseGenerator;
 use skyreels_core::media::FrameRate;
 use skyreels_core::{Device, Frame, Precision, Progress};
 use skyreels_landmarks::draw::Border;
-use skyreels_landmarks::{ClipPlan, GuideLayout, LEADING_FRAMES, MeshRetargeter, Motion, Retargeter, guide_clip};
+use skyreels_landmarks::{ClipPlan, GuideLayout, LEADING_FRAMES, Motion, guide_clip};
 use skyreels_vae::Tiling;
 
 use crate::conditioning::{Conditioning, control_latents, identity_tokens, image_latents};
@@ -16,6 +16,7 @@ use crate::model::ModelDir;
 use crate::pixels::tensor_to_frames;
 use crate::plan::{Plan, PlanRequest};
 use crate::portrait::Portrait;
+use crate::retargeting::Retargeting;
 use crate::{Error, Result};
 
 /// Frames per second of the published model.
@@ -36,6 +37,8 @@ pub struct AnimatorOptions {
     pub tiling: Tiling,
     /// Tiles of the landmark guider: less memory, slightly other latents.
     pub guider_tiling: Tiling,
+    /// How the face is moved.
+    pub retargeting: Retargeting,
     /// Clip length and drawing exactly as the original's script, its defects included.
     pub compat: bool,
     /// Where results of stages are kept.
@@ -51,6 +54,7 @@ impl Default for AnimatorOptions {
             precision: Precision::F32,
             tiling: Tiling::On,
             guider_tiling: Tiling::Off,
+            retargeting: Retargeting::default(),
             compat: false,
             keep: None,
         }
@@ -133,7 +137,7 @@ impl<'a> Animator<'a> {
         // The model makes clips of one length; what goes beyond the motion is not kept.
         let last = clip.motion.last().copied().unwrap_or(0);
         clip.motion.resize(self.size[0] - 1, last);
-        let moved = MeshRetargeter::default().retarget(&portrait.face, &motion)?;
+        let moved = self.options.retargeting.retarget(portrait, &motion)?;
         let layout = GuideLayout { canvas: self.canvas(), crop: portrait.crop, border };
         Ok((guide_clip(&portrait.face, &moved, &clip, &layout, progress)?, clip.keep))
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use skyreels_core::media::sampling::{original_indices, sample_indices};
 use skyreels_core::media::{FrameRate, VideoReader};
 use skyreels_core::{Frame, Limits, Progress};
-use skyreels_landmarks::{FaceFollower, FacePick, FaceTracker, Gathered, Motion, StreamOptions};
+use skyreels_landmarks::smirk::SmirkTracker;
+use skyreels_landmarks::{Face, FaceFollower, FacePick, FaceTracker, FlameFrame, Gathered, Motion, StreamOptions};
 
 use crate::Result;
 
@@ -21,13 +22,17 @@ pub struct Driving {
 
 /// What to read of a driving video.
 #[derive(Debug, Clone, Copy)]
-pub struct Tracking {
+pub struct Tracking<'a> {
     /// Frames per second to read it at.
     pub rate: FrameRate,
     /// Most frames to read.
     pub limit: usize,
     /// Which face to follow.
     pub pick: FacePick,
+    /// How it is followed; the original looks at every frame on its own, [`StreamOptions::image`].
+    pub stream: StreamOptions,
+    /// Reads FLAME's coefficients too, for [`Retargeting::Flame`](crate::Retargeting::Flame).
+    pub smirk: Option<&'a SmirkTracker>,
     /// Whether to keep the frames, to show them beside the result.
     pub keep_frames: bool,
     /// Sample the video with the original's arithmetic, which at some rates takes a frame twice and knows no variable
@@ -48,7 +53,7 @@ pub fn track(
     progress: Progress,
 ) -> Result<Driving> {
     const STAGE: &str = "track";
-    let Tracking { rate, limit, pick, keep_frames, compat } = *tracking;
+    let Tracking { rate, limit, pick, stream, smirk, keep_frames, compat } = *tracking;
     let reader = VideoReader::open(video, limits)?;
     let info = *reader.info();
     let chosen = if compat {
@@ -57,20 +62,39 @@ pub fn track(
         reader.sample(rate, limit)
     };
     let total = chosen.size_hint().1.map(|count| count as u64);
-    let mut stream = tracker.stream(&StreamOptions::image())?;
+    let mut stream = tracker.stream(&stream)?;
     let mut follower = FaceFollower::new(pick);
-    let (mut faces, mut frames) = (Vec::new(), Vec::new());
+    let (mut faces, mut flame, mut frames) = (Vec::new(), Vec::new(), Vec::new());
     progress.report(STAGE, 0, total)?;
     for frame in chosen {
         let image = frame?.image;
         let at = Duration::from_secs_f64(rate.time_of(faces.len() as u64));
-        faces.push(follower.follow(stream.track(&image, at)?));
+        let face = follower.follow(stream.track(&image, at)?);
+        if let Some(smirk) = smirk {
+            flame.push(face.as_ref().map(|face| flame_frame(&image, face, smirk)).transpose()?);
+        }
+        faces.push(face);
         if keep_frames {
             frames.push(image);
         }
         progress.report(STAGE, faces.len() as u64, total)?;
     }
-    Ok(Driving { gathered: Motion::from_faces(faces, rate.as_f64())?, frames })
+    let mut gathered = Motion::from_faces(faces, rate.as_f64())?;
+    if smirk.is_some() {
+        gathered.motion = gathered.motion.with_flame(flame)?;
+    }
+    Ok(Driving { gathered, frames })
+}
+
+/// What SMIRK reads from a face that was found in `image`.
+///
+/// # Errors
+/// Those of [`SmirkTracker::coefficients`].
+pub fn flame_frame(image: &Frame, face: &Face, smirk: &SmirkTracker) -> Result<FlameFrame> {
+    let extent = [image.width(), image.height()].map(f64::from);
+    let pixel = |[x, y, _]: &[f32; 3]| [f64::from(*x) * extent[0], f64::from(*y) * extent[1]];
+    let points: Vec<[f64; 2]> = face.landmarks.iter().map(pixel).collect();
+    Ok(FlameFrame::from(&smirk.coefficients(image, &points)?.0))
 }
 
 /// The frames of a motion that show it at `rate`, at most `limit` of them.

@@ -11,17 +11,19 @@ pub mod model;
 mod pixels;
 mod plan;
 mod portrait;
+mod retargeting;
 
 pub use animate::{Animation, Animator, AnimatorOptions, decode};
 pub use conditioning::{Conditioning, control_latents, identity_tokens, image_latents};
 pub use denoise::{DenoiseSettings, DenoiseStep, Denoiser, NoiseSource};
-pub use driving::{Driving, Tracking, track};
+pub use driving::{Driving, Tracking, flame_frame, track};
 pub use error::{Error, Result};
 pub use intermediates::{Intermediates, KeptLatents, read_conditioning, read_guide, read_latents};
 pub use model::{ModelDir, Preset};
 pub use pixels::{frames_to_tensor, tensor_to_frames};
 pub use plan::{Plan, PlanRequest, available_memory};
 pub use portrait::Portrait;
+pub use retargeting::Retargeting;
 
 pub use skyreels_core as core;
 pub use skyreels_dit as dit;

@@ -2,12 +2,20 @@
 
 use skyreels_core::Frame;
 use skyreels_core::resize::{Interpolation, fit, resize_opencv};
-use skyreels_landmarks::{CropBox, Error as LandmarkError, FaceBox, FacePick, FaceTracker, PortraitFace, aligned_face};
+use skyreels_landmarks::smirk::SmirkTracker;
+use skyreels_landmarks::{
+    CropBox, Error as LandmarkError, FaceBox, FacePick, FaceTracker, FlamePortrait, PortraitFace, aligned_face,
+};
 
 use crate::Result;
 
 /// Side to which the face crop is resized before its landmarks are found, as in the original.
 const CROP_SIDE: u32 = 512;
+
+/// The crop around the face in the size at which it is read.
+fn close_look(canvas: &Frame, crop: &CropBox) -> Result<Frame> {
+    Ok(resize_opencv(&crop.cut(canvas)?, CROP_SIDE, CROP_SIDE, Interpolation::Linear)?)
+}
 
 /// A portrait fitted to the model's canvas, with one face picked for everything that follows.
 #[derive(Debug, Clone)]
@@ -20,6 +28,8 @@ pub struct Portrait {
     pub face: PortraitFace,
     /// The face turned upright, `[512, 512, 3]`: what the vision tower reads.
     pub aligned: Frame,
+    /// The same face as FLAME's coefficients, where somebody has [read](Self::with_flame) them.
+    pub flame: Option<FlamePortrait>,
 }
 
 impl Portrait {
@@ -38,7 +48,7 @@ impl Portrait {
         let chosen = pick.choose(&faces).ok_or_else(|| nobody("the portrait".into()))?;
         let coarse = faces.swap_remove(chosen);
         let crop = CropBox::around(&FaceBox::of_landmarks(&coarse, size), size)?;
-        let close = resize_opencv(&crop.cut(&canvas)?, CROP_SIDE, CROP_SIDE, Interpolation::Linear)?;
+        let close = close_look(&canvas, &crop)?;
         let mut faces = tracker.detect(&close)?;
         // The crop is made around one face: whatever else reaches into it is not meant.
         let chosen =
@@ -63,6 +73,20 @@ impl Portrait {
             place: "the portrait: its eyes, nose and mouth coincide".into(),
             help: "use a picture with a larger face".into(),
         })?;
-        Ok(Self { canvas, crop, face, aligned })
+        Ok(Self { canvas, crop, face, aligned, flame: None })
+    }
+
+    /// The same portrait with the coefficients that SMIRK reads from its face crop, as the original does: what
+    /// [`Retargeting::Flame`](crate::Retargeting::Flame) moves.
+    ///
+    /// # Errors
+    /// Those of [`SmirkTracker::portrait`].
+    pub fn with_flame(mut self, smirk: &SmirkTracker) -> Result<Self> {
+        let close = close_look(&self.canvas, &self.crop)?;
+        let pixel = |[x, y, _]: &[f32; 3]| [x, y].map(|share| f64::from(*share) * f64::from(CROP_SIDE));
+        let points: Vec<[f64; 2]> = self.face.landmarks().iter().map(pixel).collect();
+        let whole = CropBox { x: 0, y: 0, width: CROP_SIDE, height: CROP_SIDE };
+        self.flame = Some(smirk.portrait(&close, &points, whole)?);
+        Ok(self)
     }
 }

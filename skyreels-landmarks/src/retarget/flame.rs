@@ -140,7 +140,10 @@ impl Retargeter for FlameRetargeter<'_> {
         let coefficients = |frame: &MotionFrame| frame.flame.as_deref().map(FaceCoefficients::from);
         let driver: Option<Vec<_>> = motion.frames().iter().map(coefficients).collect();
         let (Some(rest), Some(driver)) = (coefficients(motion.rest()), driver) else {
-            return Err(Error::invalid("motion", "it holds no FLAME coefficients: give it those of a `SmirkTracker`"));
+            return Err(Error::invalid(
+                "motion",
+                "it holds no FLAME coefficients; extract it with SMIRK (`SmirkTracker`, `--smirk`)",
+            ));
         };
         self.follow(portrait, &rest, &driver)
     }

@@ -11,7 +11,8 @@ use skyreels::core::resize::fit;
 use skyreels::core::{Device, Frame, Limits, Progress, open_device};
 use skyreels::vae::Tiling;
 use skyreels::{
-    Animation, Animator, AnimatorOptions, DenoiseSettings, Intermediates, ModelDir, Portrait, Preset, available_memory,
+    Animation, Animator, AnimatorOptions, DenoiseSettings, Intermediates, ModelDir, Portrait, Preset, Retargeting,
+    available_memory,
 };
 
 use super::args::{Animate, TilingChoice};
@@ -26,7 +27,8 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
     let device = open_device(&args.compute.device)?;
     let (model, _scratch) = open_model(args, &device, reporter)?;
     let keep = args.keep_intermediates.as_ref().map(Intermediates::create).transpose()?;
-    let animator = Animator::new(&model, &device, animator_options(args, &model, keep)?)?;
+    let (smirk, retargeting) = args.flame.open(&device)?;
+    let animator = Animator::new(&model, &device, animator_options(args, &model, retargeting, keep)?)?;
     reporter.say(&animator.plan().to_string(), json!({ "event": "plan", "plan": animator.plan() }));
     match available_memory(&device) {
         Some(available) if !args.force => animator.plan().check(available)?,
@@ -36,11 +38,11 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
     // Before a long video is tracked.
     model.check_weights(&device)?;
 
-    let portrait = source::portrait(&args.portrait, animator.canvas(), &args.face, &device)?;
+    let portrait = source::portrait(&args.portrait, animator.canvas(), &args.face, smirk.as_ref(), &device)?;
     let limit = source::frames_needed(&edit, animator.driving_frames());
     // Sound belongs to the video's own time.
     let with_sound = format.carries_sound() && !edit.changes_time();
-    let driving = source::performance(args, limit, with_sound, &device, reporter)?.edited(&edit)?;
+    let driving = source::performance(args, limit, with_sound, smirk.as_ref(), &device, reporter)?.edited(&edit)?;
     let clip = animator.run(&portrait, &driving.motion, reporter.progress())?;
     let frames = if args.side_by_side { beside(&portrait, &driving, &clip)? } else { clip.frames };
     let count = frames.len();
@@ -96,7 +98,12 @@ fn open_model(args: &Animate, device: &Device, reporter: &Reporter) -> Result<(M
     Ok((ModelDir::open(scratch.path(), &Limits::default())?, Some(scratch)))
 }
 
-fn animator_options(args: &Animate, model: &ModelDir, keep: Option<Intermediates>) -> Result<AnimatorOptions> {
+fn animator_options(
+    args: &Animate,
+    model: &ModelDir,
+    retargeting: Retargeting,
+    keep: Option<Intermediates>,
+) -> Result<AnimatorOptions> {
     let [frames, height, width] = model.native_size();
     let [height, width] = args.size.unwrap_or([height, width]);
     let (tiling, guider_tiling) = tilings(args.compute.tiling);
@@ -112,6 +119,7 @@ fn animator_options(args: &Animate, model: &ModelDir, keep: Option<Intermediates
         precision: args.compute.precision,
         tiling,
         guider_tiling,
+        retargeting,
         compat: args.compat,
         keep,
     })

@@ -9,6 +9,7 @@ use skyreels::landmarks::FacePick;
 use skyreels::model::Preset;
 
 use super::controls::Controls;
+use super::face_args::{FaceSource, FlameFiles, Following};
 use super::motion::MotionArgs;
 
 /// Portrait animation: a picture performs the expression and head motion of a video.
@@ -64,17 +65,6 @@ pub enum TilingChoice {
     All,
 }
 
-/// Where a face comes from.
-#[derive(Debug, ClapArgs)]
-pub struct FaceSource {
-    /// MediaPipe's face_landmarker_v2_with_blendshapes.task.
-    #[arg(long)]
-    pub face_model: Option<PathBuf>,
-    /// Which face of the picture: largest, center, score, or its number from the left, from 0.
-    #[arg(long, default_value = "largest")]
-    pub face: FacePick,
-}
-
 #[derive(Debug, ClapArgs)]
 pub struct Animate {
     /// A picture, or `drawn:SEED` for one that this program draws.
@@ -94,6 +84,10 @@ pub struct Animate {
     /// Which face of the driving video, named as with `--face`; it is followed from its first frame on.
     #[arg(long, default_value = "largest")]
     pub driving_face: FacePick,
+    #[command(flatten)]
+    pub following: Following,
+    #[command(flatten)]
+    pub flame: FlameFiles,
     #[command(flatten)]
     pub compute: Compute,
     /// Denoising steps.
@@ -146,6 +140,10 @@ pub struct Landmarks {
     pub input: PathBuf,
     #[command(flatten)]
     pub face: FaceSource,
+    #[command(flatten)]
+    pub following: Following,
+    #[command(flatten)]
+    pub flame: FlameFiles,
     /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray.
     #[arg(long, default_value = "auto")]
     pub device: String,

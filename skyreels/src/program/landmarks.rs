@@ -5,23 +5,23 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
-use skyreels::Portrait;
 use skyreels::animate::RATE;
 use skyreels::core::media::{
     ClipFormat, ClipWriter, FrameRate, VideoOptions, VideoReader, read_picture, write_picture,
 };
 use skyreels::core::{Error as CoreError, Frame, Limits, Result as CoreResult, open_device};
 use skyreels::landmarks::draw::{Border, Overlay};
+use skyreels::landmarks::smirk::SmirkTracker;
 use skyreels::landmarks::{
-    Error as LandmarkError, Face, FaceFollower, FaceTracker, GuideLayout, MeshRetargeter, Motion, Retargeter,
-    StreamOptions,
+    Error as LandmarkError, Face, FaceFollower, FaceTracker, FlameFrame, GuideLayout, Motion, RetargetedFrame,
 };
+use skyreels::{Portrait, flame_frame};
 
 use super::animate::check_output;
 use super::args::Landmarks;
 use super::faces::{Counting, same_face};
 use super::points::PointsFormat;
-use super::source::{request, tracker};
+use super::source::request;
 use super::{Outcome, Reporter, Result};
 
 /// Bytes of the beginning by which pictures are told from videos.
@@ -40,9 +40,11 @@ pub fn run(args: &Landmarks, reporter: &Reporter) -> Result {
     let size = canvas(args)?;
 
     let device = open_device(&args.device)?;
-    let landmarker = tracker(&args.face, "finding faces", &device)?;
+    let landmarker = args.face.tracker("finding faces", &device)?;
+    let (smirk, retargeting) = args.flame.open(&device)?;
     let tracker = Counting::new(&landmarker);
-    let Followed { faces, first } = follow(args, input, &tracker, &mut overlay, guide.is_some(), reporter)?;
+    let Followed { faces, flame, first } =
+        follow(args, input, &tracker, smirk.as_ref(), &mut overlay, guide.is_some(), reporter)?;
     let (frames, seen) = (faces.len(), faces.iter().flatten().count());
     if seen == 0 {
         let place = format!("{} ({frames} frames)", args.input.display());
@@ -57,14 +59,21 @@ pub fn run(args: &Landmarks, reporter: &Reporter) -> Result {
         format.save(path, &faces, rate)?;
     }
     if args.motion.is_some() || guide.is_some() {
-        let motion = Motion::from_faces(faces, rate.as_f64())?.motion;
+        let mut motion = Motion::from_faces(faces, rate.as_f64())?.motion;
+        if smirk.is_some() {
+            motion = motion.with_flame(flame)?;
+        }
         if let Some(path) = &args.motion {
             motion.save(path)?;
         }
         if let (Some(guide), Some((frame, face))) = (guide, first) {
             let pick = same_face(&frame, &face, size, &landmarker)?;
-            let portrait = Portrait::find(&frame, size, &landmarker, pick)?;
-            draw_guide(guide, &portrait, &motion, reporter)?;
+            let mut portrait = Portrait::find(&frame, size, &landmarker, pick)?;
+            if let Some(smirk) = &smirk {
+                portrait = portrait.with_flame(smirk)?;
+            }
+            let moved = retargeting.retarget(&portrait, &motion)?;
+            draw_guide(guide, &portrait, &moved, reporter)?;
         }
     }
     reporter.result(
@@ -154,6 +163,8 @@ impl Drawing {
 /// The followed face in every frame, and the first frame that shows it.
 struct Followed {
     faces: Vec<Option<Face>>,
+    /// FLAME's coefficients of each, where SMIRK reads them.
+    flame: Vec<Option<FlameFrame>>,
     first: Option<(Frame, Face)>,
 }
 
@@ -162,19 +173,23 @@ fn follow(
     args: &Landmarks,
     input: Input,
     tracker: &dyn FaceTracker,
+    smirk: Option<&SmirkTracker>,
     overlay: &mut Option<Drawing>,
     keep_first: bool,
     reporter: &Reporter,
 ) -> Result<Followed> {
     const STAGE: &str = "track";
     let mut follower = FaceFollower::new(args.face.face);
-    let mut stream = tracker.stream(&StreamOptions::image())?;
-    let (mut faces, mut first) = (Vec::new(), None);
+    let mut stream = tracker.stream(&args.following.options())?;
+    let (mut faces, mut flame, mut first) = (Vec::new(), Vec::new(), None);
     reporter.progress().report(STAGE, 0, input.total)?;
     for frame in input.frames {
         let mut frame = frame?;
         let at = Duration::from_secs_f64(input.rate.time_of(faces.len() as u64));
         let face = follower.follow(stream.track(&frame, at)?);
+        if let Some(smirk) = smirk {
+            flame.push(face.as_ref().map(|face| flame_frame(&frame, face, smirk)).transpose()?);
+        }
         if let (Some(face), true, None) = (&face, keep_first, &first) {
             first = Some((frame.clone(), face.clone()));
         }
@@ -187,12 +202,11 @@ fn follow(
         faces.push(face);
         reporter.progress().report(STAGE, faces.len() as u64, input.total)?;
     }
-    Ok(Followed { faces, first })
+    Ok(Followed { faces, flame, first })
 }
 
 /// The portrait's face moved by the motion, frame by frame on a black canvas.
-fn draw_guide(mut guide: Drawing, portrait: &Portrait, motion: &Motion, reporter: &Reporter) -> Result<()> {
-    let moved = MeshRetargeter::default().retarget(&portrait.face, motion)?;
+fn draw_guide(mut guide: Drawing, portrait: &Portrait, moved: &[RetargetedFrame], reporter: &Reporter) -> Result<()> {
     let layout = GuideLayout { canvas: portrait.canvas.dimensions().into(), crop: portrait.crop, border: Border::Clip };
     for (frame, done) in moved.iter().zip(1..) {
         guide.push(&layout.draw(frame)?)?;

@@ -4,6 +4,7 @@ mod animate;
 mod args;
 mod controls;
 mod decode;
+mod face_args;
 mod faces;
 mod init;
 mod inspect;

@@ -6,27 +6,19 @@ use skyreels::animate::RATE;
 use skyreels::core::media::sampling::sample_indices;
 use skyreels::core::media::{FrameRate, Sound, VideoReader, read_picture};
 use skyreels::core::{Device, Error as CoreError, Frame, Limits};
-use skyreels::landmarks::{
-    Counts, CropBox, FaceLandmarker, LandmarkerOptions, Motion, MotionEdit, PortraitFace, synthetic,
-};
+use skyreels::landmarks::smirk::SmirkTracker;
+use skyreels::landmarks::{Counts, CropBox, LandmarkerOptions, Motion, MotionEdit, PortraitFace, synthetic};
 use skyreels::{Error, Portrait, Tracking, track};
 
-use super::args::{Animate, FaceSource};
+use super::args::Animate;
+use super::face_args::FaceSource;
 use super::faces::Counting;
 use super::{Reporter, Result};
 
-/// Name of the face model's file, its size and its SHA-256, so that nobody has to trust a mirror.
-const FACE_MODEL_HELP: &str = "give MediaPipe's face model with `--face-model FILE`: \
-    face_landmarker_v2_with_blendshapes.task (3758596 bytes, \
-    SHA-256 64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff), which Google publishes at \
-    https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task; \
-    without one, `--portrait drawn:SEED` and a motion file work";
 /// How a portrait made by this program is named.
 const DRAWN: &str = "drawn:";
 /// Shortest side of a canvas with a face on it, in pixels.
 const MIN_SIDE: u32 = 32;
-/// Faces that are told apart in one frame.
-const MAX_FACES: usize = 8;
 /// How sure the original's detector has to be of a face in a driving frame; of one in the portrait it is 0.5.
 const ORIGINAL_DRIVING_CONFIDENCE: f32 = 0.1;
 
@@ -63,30 +55,37 @@ pub fn frames_needed(edit: &MotionEdit, limit: usize) -> usize {
     }
 }
 
-/// Opens the face model; `what` needs it.
-pub fn tracker(source: &FaceSource, what: &str, device: &Device) -> Result<FaceLandmarker> {
-    let Some(path) = &source.face_model else {
-        return Err(request("face model", format!("{what} needs one: {FACE_MODEL_HELP}")));
+/// Reads or draws the portrait, at `size` (width, height), with FLAME's coefficients where SMIRK is given.
+pub fn portrait(
+    name: &str,
+    size: [u32; 2],
+    source: &FaceSource,
+    smirk: Option<&SmirkTracker>,
+    device: &Device,
+) -> Result<Portrait> {
+    let portrait = match name.strip_prefix(DRAWN) {
+        Some(seed) => drawn(seed, size)?,
+        None => {
+            let picture = read_picture(name, &Limits::default())?;
+            let tracker = source.tracker("finding the face of a picture", device)?;
+            let tracker = Counting::new(&tracker);
+            Portrait::find(&picture, size, &tracker, source.face)
+                .map_err(|error| tracker.explained("face", source.face, "the portrait", error))?
+        }
     };
-    let options = LandmarkerOptions { max_faces: MAX_FACES, second_look: true, ..LandmarkerOptions::default() };
-    Ok(FaceLandmarker::open(path, &Limits::default(), device)?.with_options(options)?)
+    match smirk {
+        Some(smirk) => portrait.with_flame(smirk),
+        None => Ok(portrait),
+    }
 }
 
-/// Reads or draws the portrait, at `size` (width, height).
-pub fn portrait(name: &str, size: [u32; 2], source: &FaceSource, device: &Device) -> Result<Portrait> {
-    if let Some(seed) = name.strip_prefix(DRAWN) {
-        let seed = seed.parse().map_err(|_| request("portrait", format!("`{seed}` is not a seed")))?;
-        let (picture, face) = synthetic::portrait(size[0], size[1], seed)?;
-        let face = PortraitFace::new(&face, size)?;
-        // Its face is known in the whole picture, so there is no need for a closer look.
-        let whole = CropBox { x: 0, y: 0, width: size[0], height: size[1] };
-        return Portrait::new(picture, whole, face);
-    }
-    let picture = read_picture(name, &Limits::default())?;
-    let tracker = tracker(source, "finding the face of a picture", device)?;
-    let tracker = Counting::new(&tracker);
-    Portrait::find(&picture, size, &tracker, source.face)
-        .map_err(|error| tracker.explained("face", source.face, "the portrait", error))
+fn drawn(seed: &str, size: [u32; 2]) -> Result<Portrait> {
+    let seed = seed.parse().map_err(|_| request("portrait", format!("`{seed}` is not a seed")))?;
+    let (picture, face) = synthetic::portrait(size[0], size[1], seed)?;
+    let face = PortraitFace::new(&face, size)?;
+    // Its face is known in the whole picture, so there is no need for a closer look.
+    let whole = CropBox { x: 0, y: 0, width: size[0], height: size[1] };
+    Portrait::new(picture, whole, face)
 }
 
 /// Reads a motion file, or tracks a video of which at most `limit` frames are used; `with_sound` says whether the
@@ -95,6 +94,7 @@ pub fn performance(
     args: &Animate,
     limit: usize,
     with_sound: bool,
+    smirk: Option<&SmirkTracker>,
     device: &Device,
     reporter: &Reporter,
 ) -> Result<Performance> {
@@ -106,13 +106,14 @@ pub fn performance(
     // A file that is no video should say so before a model is asked for.
     let has_sound = VideoReader::open(path, &Limits::default())?.info().has_audio;
     let sound = if with_sound && has_sound { sound(path, reporter) } else { None };
-    let mut tracker = tracker(&args.face, "finding the faces of a video", device)?;
+    let mut tracker = args.face.tracker("finding the faces of a video", device)?;
     if args.compat {
         tracker = tracker.with_options(as_original(*tracker.options()))?;
     }
     let tracker = Counting::new(&tracker);
     let (pick, keep_frames) = (args.driving_face, args.side_by_side);
-    let tracking = Tracking { rate: RATE, limit, pick, keep_frames, compat: args.compat };
+    let stream = args.following.options();
+    let tracking = Tracking { rate: RATE, limit, pick, stream, smirk, keep_frames, compat: args.compat };
     let driving = track(path, &tracker, &tracking, &Limits::default(), reporter.progress())
         .map_err(|error| tracker.explained("driving-face", pick, "the driving video", error))?;
     note_gaps(&driving.gathered.counts, reporter);

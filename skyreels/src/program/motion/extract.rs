@@ -6,7 +6,7 @@ use skyreels::core::output::OutputFile;
 use skyreels::core::{Limits, open_device};
 use skyreels::{Tracking, track};
 
-use super::super::source::{note_gaps, tracker};
+use super::super::source::note_gaps;
 use super::{Extract, Outcome, Reporter, Result};
 
 pub fn run(args: &Extract, reporter: &Reporter) -> Result {
@@ -17,9 +17,18 @@ pub fn run(args: &Extract, reporter: &Reporter) -> Result {
     let own = VideoReader::open(&args.video, &limits)?.info().frame_rate;
     let rate = if args.rate == 0 { own } else { FrameRate::new(args.rate.into(), 1)? };
     let device = open_device(&args.device)?;
-    let tracker = tracker(&args.face, "finding the faces of a video", &device)?;
+    let tracker = args.face.tracker("finding the faces of a video", &device)?;
+    let smirk = args.smirk.open(&device)?;
     let limit = usize::try_from(limits.max_frames).unwrap_or(usize::MAX);
-    let tracking = Tracking { rate, limit, pick: args.face.face, keep_frames: false, compat: false };
+    let tracking = Tracking {
+        rate,
+        limit,
+        pick: args.face.face,
+        stream: args.following.options(),
+        smirk: smirk.as_ref(),
+        keep_frames: false,
+        compat: false,
+    };
     let gathered = track(&args.video, &tracker, &tracking, &limits, reporter.progress())?.gathered;
     note_gaps(&gathered.counts, reporter);
     gathered.motion.save_with(&args.output, &args.saving.options())?;

@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use skyreels::landmarks::{MeshPrecision, SaveOptions};
 
-use super::args::{FaceSource, parse_size};
+use super::args::parse_size;
 use super::controls::Controls;
+use super::face_args::{FaceSource, FlameFiles, Following, SmirkFile};
 use super::{Outcome, Reporter, Result};
 
 #[derive(Debug, Args)]
@@ -52,6 +53,10 @@ struct Extract {
     output: PathBuf,
     #[command(flatten)]
     face: FaceSource,
+    #[command(flatten)]
+    following: Following,
+    #[command(flatten)]
+    smirk: SmirkFile,
     /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray.
     #[arg(long, default_value = "auto")]
     device: String,
@@ -93,6 +98,8 @@ struct Render {
     output: PathBuf,
     #[command(flatten)]
     face: FaceSource,
+    #[command(flatten)]
+    flame: FlameFiles,
     /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray.
     #[arg(long, default_value = "auto")]
     device: String,

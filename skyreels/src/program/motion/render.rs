@@ -5,7 +5,7 @@ use skyreels::Portrait;
 use skyreels::core::media::{FrameRate, Quality, VideoOptions, check_clip_target, write_clip};
 use skyreels::core::{Error as CoreError, Frame, Limits, open_device};
 use skyreels::landmarks::draw::Border;
-use skyreels::landmarks::{Error as LandmarkError, GuideLayout, MeshRetargeter, Motion, RetargetedFrame, Retargeter};
+use skyreels::landmarks::{Error as LandmarkError, GuideLayout, Motion, RetargetedFrame};
 
 use super::super::source;
 use super::{Outcome, Render, Reporter, Result};
@@ -22,8 +22,9 @@ pub fn run(args: &Render, reporter: &Reporter) -> Result {
     let canvas = [args.size[1], args.size[0]].map(|side| u32::try_from(side).unwrap_or(u32::MAX));
     source::check_canvas(canvas)?;
     let device = open_device(&args.device)?;
-    let portrait = source::portrait(&args.portrait, canvas, &args.face, &device)?;
-    let moved = MeshRetargeter::default().retarget(&portrait.face, &motion)?;
+    let (smirk, retargeting) = args.flame.open(&device)?;
+    let portrait = source::portrait(&args.portrait, canvas, &args.face, smirk.as_ref(), &device)?;
+    let moved = retargeting.retarget(&portrait, &motion)?;
     // One by one: a motion may be far longer than what memory holds of its pictures.
     let frames = moved.iter().map(|frame| draw(frame, &portrait, args.side_by_side).map_err(of_drawing));
     write_clip(&args.output, frames, rate, None, &options, reporter.progress())?;

@@ -1,0 +1,125 @@
+//! Options about faces: which one, how it is found and followed, and what carries its motion over.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use skyreels::Retargeting;
+use skyreels::core::{Device, Limits};
+use skyreels::landmarks::flame::FlameModel;
+use skyreels::landmarks::smirk::SmirkTracker;
+use skyreels::landmarks::{FaceLandmarker, FacePick, LandmarkerOptions, Smoothing, StreamOptions, TrackingMode};
+
+use super::Result;
+use super::source::request;
+
+/// Name of the face model's file, its size and its SHA-256, so that nobody has to trust a mirror.
+const FACE_MODEL_HELP: &str = "give MediaPipe's face model with `--face-model FILE`: \
+    face_landmarker_v2_with_blendshapes.task (3758596 bytes, \
+    SHA-256 64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff), which Google publishes at \
+    https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task; \
+    without one, `--portrait drawn:SEED` and a motion file work";
+/// Faces that are told apart in one frame.
+const MAX_FACES: usize = 8;
+/// What FLAME's way needs beside the face model.
+const FLAME_HELP: &str = "FLAME moves a portrait by what SMIRK reads: give both `--smirk FILE` and `--flame FILE` \
+    (scripts/convert-face-models makes them), or neither";
+
+/// Where a face comes from.
+#[derive(Debug, Args)]
+pub struct FaceSource {
+    /// MediaPipe's face_landmarker_v2_with_blendshapes.task.
+    #[arg(long)]
+    pub face_model: Option<PathBuf>,
+    /// Which face of the picture: largest, center, score, or its number from the left, from 0.
+    #[arg(long, default_value = "largest")]
+    pub face: FacePick,
+    /// Least score of the face detector, 0 to 1.
+    #[arg(long, value_name = "SCORE", default_value_t = 0.5, help_heading = "Face options")]
+    pub min_detection: f32,
+    /// Least certainty of the landmark network that it looks at a face, 0 to 1.
+    #[arg(long, value_name = "SCORE", default_value_t = 0.5, help_heading = "Face options")]
+    pub min_presence: f32,
+    /// Faces smaller than this many pixels of the picture do not count.
+    #[arg(long, value_name = "PIXELS", default_value_t = 0, help_heading = "Face options")]
+    pub min_face: u32,
+}
+
+/// How a face is followed through a video.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Face options")]
+pub struct Following {
+    /// image: every frame on its own, as the original. video: with the help of the last frame, faster.
+    #[arg(long, value_name = "MODE", default_value = "image")]
+    pub tracking: TrackingMode,
+    /// Takes the tremor out of the landmarks: off, one-euro, or one-euro:MIN_CUTOFF,BETA,DERIVATIVE_CUTOFF.
+    #[arg(long, value_name = "FILTER", default_value = "off")]
+    pub steady: Smoothing,
+}
+
+/// SMIRK, which reads FLAME's coefficients off a face.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Face options")]
+pub struct SmirkFile {
+    /// SMIRK's encoders, converted: FLAME's coefficients are read from faces too.
+    #[arg(long, value_name = "FILE")]
+    pub smirk: Option<PathBuf>,
+}
+
+/// The original's way to move a portrait, from files that the user has.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Face options")]
+pub struct FlameFiles {
+    #[command(flatten)]
+    pub smirk: SmirkFile,
+    /// FLAME's head model, converted: with `--smirk`, portraits move the original's way instead of by the mesh.
+    #[arg(long, value_name = "FILE")]
+    pub flame: Option<PathBuf>,
+}
+
+impl FaceSource {
+    /// Opens the face model; `what` needs it.
+    pub fn tracker(&self, what: &str, device: &Device) -> Result<FaceLandmarker> {
+        let Some(path) = &self.face_model else {
+            return Err(request("face model", format!("{what} needs one: {FACE_MODEL_HELP}")));
+        };
+        let options = LandmarkerOptions {
+            min_detection_confidence: self.min_detection,
+            min_presence_confidence: self.min_presence,
+            max_faces: MAX_FACES,
+            min_face_pixels: self.min_face,
+            second_look: true,
+        };
+        options.validate()?;
+        Ok(FaceLandmarker::open(path, &Limits::default(), device)?.with_options(options)?)
+    }
+}
+
+impl Following {
+    /// The options of the stream.
+    pub fn options(&self) -> StreamOptions {
+        StreamOptions { mode: self.tracking, smoothing: self.steady, ..StreamOptions::default() }
+    }
+}
+
+impl SmirkFile {
+    /// Opens the encoders, where they are given.
+    pub fn open(&self, device: &Device) -> Result<Option<SmirkTracker>> {
+        let open = |path| SmirkTracker::open(path, &Limits::default(), device);
+        Ok(self.smirk.as_ref().map(open).transpose()?)
+    }
+}
+
+impl FlameFiles {
+    /// The encoders and the retargeting that the files allow: FLAME's with both, the mesh's with none.
+    pub fn open(&self, device: &Device) -> Result<(Option<SmirkTracker>, Retargeting)> {
+        match (&self.smirk.smirk, &self.flame) {
+            (None, None) => Ok((None, Retargeting::default())),
+            (Some(_), Some(flame)) => {
+                let model = FlameModel::open(flame, &Limits::default())?;
+                Ok((self.smirk.open(device)?, Retargeting::Flame(Arc::new(model))))
+            }
+            _ => Err(request("FLAME", FLAME_HELP.into())),
+        }
+    }
+}
