@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod align;
+pub mod compact;
 pub mod detection;
 pub mod draw;
 mod error;

@@ -12,6 +12,17 @@ pub enum Error {
     /// Of the denoiser and the vision tower.
     #[error(transparent)]
     Dit(#[from] skyreels_dit::Error),
+    /// Of faces and landmark networks.
+    #[error(transparent)]
+    Landmarks(#[from] skyreels_landmarks::Error),
+    /// The device failed.
+    #[error("{stage}: the device failed: {reason}")]
+    Device {
+        /// What was being done.
+        stage: &'static str,
+        /// What the device says.
+        reason: String,
+    },
     /// An argument that makes no sense.
     #[error("{what}: {reason}")]
     Invalid {

@@ -2,6 +2,7 @@
 
 mod error;
 pub mod golden;
+pub mod landmarks;
 pub mod loss;
 pub mod world;
 

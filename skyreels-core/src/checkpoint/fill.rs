@@ -5,6 +5,7 @@ use burn::tensor::{DType, Tensor, TensorData};
 
 use super::keys::{Key, Published, PublishedMapper, stored_shape};
 use crate::Precision;
+use crate::diffusion::NoiseGenerator;
 
 /// Gives every parameter of `module` the values that `values(key, shape)` returns, row-major in
 /// the stored shape. For random models, tests and benchmarks that must know their weights.
@@ -13,6 +14,27 @@ use crate::Precision;
 /// When `values` returns another number of values than the shape holds.
 pub fn fill<M: Published>(module: M, precision: Precision, values: impl FnMut(&str, &[usize]) -> Vec<f32>) -> M {
     module.map_published(&mut Filler { dtype: precision.dtype(), values })
+}
+
+/// Values with which a parameter can begin: weights normal with variance `1 / fan_in`, so that activations keep their scale,
+/// norms the identity, biases zero. They depend on the seed and the key alone, and are the same on every machine.
+pub fn initial_values(seed: u64, key: &str, shape: &[usize]) -> Vec<f32> {
+    let count = shape.iter().product();
+    match shape {
+        [_] if key.ends_with(".bias") => vec![0.0; count],
+        [_] => vec![1.0; count],
+        _ => {
+            let fan_in: usize = shape[1..].iter().product();
+            let scale = (fan_in as f32).sqrt().recip();
+            let mut random = NoiseGenerator::new(seed ^ fnv1a(key.as_bytes()));
+            random.normal_values(count).into_iter().map(|value| value * scale).collect()
+        }
+    }
+}
+
+/// The 64-bit Fowler-Noll-Vo hash, variant 1a.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 struct Filler<F> {

@@ -15,7 +15,7 @@ mod shard;
 mod weights;
 
 pub use config::read_config;
-pub use fill::fill;
+pub use fill::{fill, initial_values};
 pub use keys::{Key, Published, PublishedMapper, PublishedVisitor, as_stored};
 pub use report::{LoadReport, Misshapen};
 pub use save::{SHARD_BYTES, save};

@@ -14,11 +14,11 @@ use crate::retarget::camera::VERTICAL_FOV_DEGREES;
 const MIN_SCALE: f64 = 1e-6;
 
 /// A head fitted to the landmarks of one face.
-pub(super) struct Fit {
+pub(crate) struct Fit {
     /// Canonical head to camera, in centimetres, row-major.
-    pub(super) matrix: [[f32; 4]; 4],
+    pub(crate) matrix: [[f32; 4]; 4],
     /// The landmarks in the canonical head's frame, in centimetres.
-    pub(super) head: Vec<[f32; 3]>,
+    pub(crate) head: Vec<[f32; 3]>,
 }
 
 /// A similarity: `scale * rotation * x + translation`.
@@ -29,7 +29,7 @@ struct Similarity {
 }
 
 /// The canonical face, ready to be fitted.
-pub(super) struct HeadModel {
+pub(crate) struct HeadModel {
     /// Points that count, with their weight and canonical position.
     basis: Vec<(usize, f64, Vector3<f64>)>,
     canonical: Vec<[f32; 3]>,
@@ -42,13 +42,26 @@ impl HeadModel {
         Self { basis: basis.collect(), canonical }
     }
 
+    /// A model of another mean head: at least the 468 points of the mesh, in centimetres, and those that count, all alike.
+    /// `None` if they are too few or not finite.
+    pub(crate) fn on_points(canonical: &[[f32; 3]], counted: &[usize]) -> Option<Self> {
+        let points: Vec<[f64; 3]> = canonical.get(..MESH_POINTS)?.iter().map(|point| point.map(f64::from)).collect();
+        let spread = |axis: usize| {
+            let values = counted.iter().filter_map(|i| points.get(*i)).map(|point| point[axis]);
+            values.clone().fold(f64::MIN, f64::max) - values.fold(f64::MAX, f64::min)
+        };
+        let sound = points.iter().flatten().all(|v| v.is_finite()) && (0..3).all(|axis| spread(axis) > MIN_SCALE);
+        let basis = counted.iter().filter(|i| **i < MESH_POINTS).map(|i| (*i, 1.0)).collect();
+        sound.then(|| Self::new(&Metadata { points, basis }))
+    }
+
     /// The 468 points of the canonical face in centimetres.
     pub(super) fn canonical(&self) -> &[[f32; 3]] {
         &self.canonical
     }
 
     /// Fits the head to landmarks relative to a frame of `size` pixels; `None` if they span no volume.
-    pub(super) fn fit(&self, landmarks: &[[f32; 3]], size: [f32; 2]) -> Option<Fit> {
+    pub(crate) fn fit(&self, landmarks: &[[f32; 3]], size: [f32; 2]) -> Option<Fit> {
         let screen = to_near_plane(landmarks, size);
         let depth = screen[..MESH_POINTS].iter().map(|p| p.z).sum::<f64>() / MESH_POINTS as f64;
         let mirrored: Vec<_> = screen.iter().map(|p| Vector3::new(p.x, p.y, -p.z)).collect();

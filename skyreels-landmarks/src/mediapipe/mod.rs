@@ -29,6 +29,7 @@ pub use angles::HeadAngles;
 pub use blendshapes::{BLENDSHAPE_NAMES, BLENDSHAPES};
 pub use face::Face;
 pub(crate) use face::bounds;
+pub(crate) use geometry::HeadModel;
 pub use iris::Iris;
 pub use landmarker::{FaceLandmarker, FaceTracker};
 pub use mesh::LANDMARKS;

@@ -3,14 +3,15 @@
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::activation::relu;
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use serde::Deserialize;
 use skyreels_core::Frame;
 use skyreels_core::checkpoint::Published;
 use skyreels_core::nn::linear;
 
 use super::mobilenet::{Backbone, Variant};
-use crate::{Error, Result};
+use crate::Result;
+use crate::inference::images;
 
 /// Numbers of a rotation vector, and of the camera.
 const POSE: usize = 3;
@@ -163,18 +164,4 @@ impl SmirkEncoder {
     pub fn encode(&self, crops: &[Frame], device: &Device) -> Result<SmirkOutput> {
         Ok(self.forward(images(crops, device)?))
     }
-}
-
-/// Pictures as `[batch, 3, height, width]` in 0..1.
-pub(crate) fn images(crops: &[Frame], device: &Device) -> Result<Tensor<4>> {
-    let Some(first) = crops.first() else { return Err(Error::invalid("face crops", "there is none to encode")) };
-    let (width, height) = first.dimensions();
-    if let Some(other) = crops.iter().find(|crop| crop.dimensions() != (width, height)) {
-        let reason = format!("one of {:?} pixels among others of {width}x{height}", other.dimensions());
-        return Err(Error::invalid("face crops", reason));
-    }
-    let planes = crops.iter().flat_map(|crop| (0..3).map(move |channel| (crop, channel)));
-    let values = planes.flat_map(|(crop, channel)| crop.pixels().map(move |pixel| f32::from(pixel[channel]) / 255.0));
-    let shape = [crops.len(), 3, height as usize, width as usize];
-    Ok(Tensor::from_data(TensorData::new(values.collect(), shape), (device, DType::F32)))
 }

@@ -31,7 +31,7 @@ mod palette;
 mod performance;
 mod person;
 mod picture;
-mod random;
+pub(crate) mod random;
 mod raster;
 mod scene;
 mod shade;

@@ -2,7 +2,7 @@
 
 /// A stream of numbers that depends on its seed alone.
 #[derive(Debug, Clone)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 /// The finaliser of SplitMix64.
 fn scramble(mut z: u64) -> u64 {
@@ -13,7 +13,7 @@ fn scramble(mut z: u64) -> u64 {
 
 impl Random {
     /// A stream; streams of one seed for different purposes do not depend on each other.
-    pub(super) fn new(seed: u64, purpose: u64) -> Self {
+    pub(crate) fn new(seed: u64, purpose: u64) -> Self {
         Self(scramble(seed ^ scramble(purpose.wrapping_add(0x9E37_79B9_7F4A_7C15))))
     }
 
@@ -23,27 +23,27 @@ impl Random {
     }
 
     /// A number in `[0, 1)`.
-    pub(super) fn unit(&mut self) -> f32 {
+    pub(crate) fn unit(&mut self) -> f32 {
         (self.next() >> 40) as f32 / (1u64 << 24) as f32
     }
 
     /// A number in `[low, high)`.
-    pub(super) fn between(&mut self, low: f32, high: f32) -> f32 {
+    pub(crate) fn between(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * self.unit()
     }
 
     /// A number in `(-1, 1)`, most often near 0.
-    pub(super) fn bell(&mut self) -> f32 {
+    pub(crate) fn bell(&mut self) -> f32 {
         self.unit() + self.unit() - 1.0
     }
 
     /// True with this probability.
-    pub(super) fn chance(&mut self, probability: f32) -> bool {
+    pub(crate) fn chance(&mut self, probability: f32) -> bool {
         self.unit() < probability
     }
 
     /// One of the choices.
-    pub(super) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[(self.next() % choices.len() as u64) as usize]
     }
 }

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use serde_json::{Value, json};
-use skyreels_core::checkpoint::{Published, SHARD_BYTES, fill, save};
-use skyreels_core::diffusion::NoiseGenerator;
+use skyreels_core::checkpoint::{Published, SHARD_BYTES, fill, initial_values, save};
 use skyreels_core::output::write_file;
 use skyreels_core::{Device, Error as CoreError, Limits, Precision, Progress};
 
@@ -79,29 +78,10 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn component<M: Published>(&self, name: &str, stem: &str, module: M) -> Result<()> {
-        let module = fill(module, Precision::F32, |key, shape| initial(self.seed, &format!("{name}/{key}"), shape));
+        let module =
+            fill(module, Precision::F32, |key, shape| initial_values(self.seed, &format!("{name}/{key}"), shape));
         Ok(save(&module, &self.directory.join(name), stem, SHARD_BYTES)?)
     }
-}
-
-/// Initial values of a parameter; they depend on the seed and the key alone.
-fn initial(seed: u64, key: &str, shape: &[usize]) -> Vec<f32> {
-    let count = shape.iter().product();
-    match shape {
-        [_] if key.ends_with(".bias") => vec![0.0; count],
-        [_] => vec![1.0; count],
-        _ => {
-            let fan_in: usize = shape[1..].iter().product();
-            let scale = (fan_in as f32).sqrt().recip();
-            let mut random = NoiseGenerator::new(seed ^ fnv1a(key.as_bytes()));
-            random.normal_values(count).into_iter().map(|value| value * scale).collect()
-        }
-    }
-}
-
-/// The 64-bit Fowler-Noll-Vo hash, variant 1a.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn tiny() -> [(&'static str, &'static str, Value); 5] {
