@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod autoencoder;
 pub mod data;
 pub mod diffusion;
 mod error;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use skyreels_core::checkpoint::Weights;
 use skyreels_core::diffusion::{NoiseGenerator, Schedule};
 use skyreels_core::pixels::values_to_frames;
-use skyreels_core::{Frame, Limits, Precision, Progress};
+use skyreels_core::{Limits, Precision, Progress};
 use skyreels_dit::{SiglipVisionTower, TransformerConfig};
 use skyreels_vae::{CausalVae, Tiling, VaeConfig};
 
@@ -248,6 +248,7 @@ impl Task for DiffusionTask<'_> {
         Ok(Some(sum / count as f64))
     }
 
+    /// Guide, truth and sample beside each other, one row per example.
     fn samples(&self, networks: &Denoising) -> Result<Option<Samples>> {
         let Some(data) = self.held_out else { return Ok(None) };
         let count = self.settings.sampling.examples.min(data.len());
@@ -264,9 +265,9 @@ impl Task for DiffusionTask<'_> {
             let values: Vec<f32> = video.into_data().iter().collect();
             let made = values_to_frames(&values, [frames, height, width]);
             let example = data.example(index)?;
-            rows.push([example.guide, example.video, made]);
+            rows.push(vec![example.guide, example.video, made]);
         }
-        Ok((!rows.is_empty()).then(|| Samples { frames: grid(&rows) }))
+        Ok(Samples::grid(&rows))
     }
 
     fn save(&self, networks: &Denoising, directory: &Path) -> Result<()> {
@@ -283,20 +284,4 @@ impl Task for DiffusionTask<'_> {
     fn device(&self) -> &Device {
         &self.device
     }
-}
-
-/// Guide, truth and sample beside each other, one row per example.
-fn grid(rows: &[[Vec<Frame>; 3]]) -> Vec<Frame> {
-    let (width, height) = rows[0][0][0].dimensions();
-    let length = rows.iter().flatten().map(Vec::len).min().unwrap_or(0);
-    let frame = |number: usize| {
-        let mut sheet = Frame::new(3 * width, rows.len() as u32 * height);
-        for (row, y) in rows.iter().zip(0..) {
-            for (column, x) in row.iter().zip(0..) {
-                image::imageops::replace(&mut sheet, &column[number], x * i64::from(width), y * i64::from(height));
-            }
-        }
-        sheet
-    };
-    (0..length).map(frame).collect()
 }

@@ -69,3 +69,23 @@ pub struct Samples {
     /// A video: frames in which everything lies side by side.
     pub frames: Vec<Frame>,
 }
+
+impl Samples {
+    /// Videos in rows and columns, as long as the shortest of them; `None` where there is none.
+    pub fn grid(rows: &[Vec<Vec<Frame>>]) -> Option<Self> {
+        let (width, height) = rows.first()?.first()?.first()?.dimensions();
+        let length = rows.iter().flatten().map(Vec::len).min()?;
+        let columns = rows.iter().map(Vec::len).max()? as u32;
+        let frame = |number: usize| {
+            let mut sheet = Frame::new(columns * width, rows.len() as u32 * height);
+            for (row, y) in rows.iter().zip(0..) {
+                for (video, x) in row.iter().zip(0..) {
+                    let place = [x * i64::from(width), y * i64::from(height)];
+                    image::imageops::replace(&mut sheet, &video[number], place[0], place[1]);
+                }
+            }
+            sheet
+        };
+        Some(Self { frames: (0..length).map(frame).collect() })
+    }
+}
