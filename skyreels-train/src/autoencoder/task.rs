@@ -286,9 +286,11 @@ impl Task for AutoencoderTask<'_> {
         if self.settings.measure_scale {
             config.scaling_factor = self.measured_scale(&networks.vae.valid())?;
         }
-        for name in folders {
-            save_component(&networks.vae, &self.base, directory, name)?;
-            set_scale(&directory.join(name).join("config.json"), config.scaling_factor)?;
+        save_component(&networks.vae, &self.base, directory, VAE)?;
+        let path = directory.join(VAE).join("config.json");
+        set_scale(&path, config.scaling_factor)?;
+        if self.settings.copy_to_guider {
+            link_others(&directory.join(VAE), &directory.join(GUIDER), &[])?;
         }
         let kept: Vec<&str> = folders.iter().copied().chain([STATE]).collect();
         link_others(&self.base, directory, &kept)

@@ -15,4 +15,4 @@ pub use denoising::Denoising;
 pub use encode::{Encoded, Encoder, GuideClip};
 pub use gradients::{Loss, Recompute, loss_and_gradients};
 pub use sample::{Sampling, sample_latents};
-pub use task::{DiffusionSettings, DiffusionTask, Parts};
+pub use task::{DiffusionSettings, DiffusionTask, Loader, Parts};

@@ -132,15 +132,17 @@ impl<'a> DiffusionTask<'a> {
     /// # Errors
     /// When weights are missing or do not fit.
     pub fn networks(&self, directory: &Path) -> Result<Denoising> {
-        let device = self.device.clone().autodiff();
-        let open = |name: &str| Weights::open(directory.join(name), &Limits::default());
-        let precision = self.parts.precision;
-        let transformer = self.parts.transformer.init(&device)?;
-        let pose_guider = CausalVae::new(&self.parts.guider, &device)?;
-        Ok(Denoising {
-            transformer: open(TRANSFORMER)?.load(transformer, precision, Progress::none())?,
-            pose_guider: open(GUIDER)?.load(pose_guider, precision, Progress::none())?,
-        })
+        self.loader().networks(directory)
+    }
+
+    /// What reads the networks, apart from the task.
+    pub fn loader(&self) -> Loader {
+        Loader {
+            transformer: self.parts.transformer.clone(),
+            guider: self.parts.guider.clone(),
+            precision: self.parts.precision,
+            device: self.device.clone().autodiff(),
+        }
     }
 
     fn current(&self) -> Result<&Current> {
@@ -190,6 +192,31 @@ impl<'a> DiffusionTask<'a> {
     fn batch(&self, examples: &[(u64, Arc<Encoded>)], dropout: &Dropout, noise: Noise) -> Result<Batch> {
         let objective = self.objective(&self.current()?.stage);
         Batch::draw(examples, &objective, &self.parts.schedule, dropout, noise, &self.device)
+    }
+}
+
+/// Reads the networks that are trained.
+#[derive(Debug, Clone)]
+pub struct Loader {
+    transformer: TransformerConfig,
+    guider: VaeConfig,
+    precision: Precision,
+    device: Device,
+}
+
+impl Loader {
+    /// The networks of a model directory, ready for training.
+    ///
+    /// # Errors
+    /// When weights are missing or do not fit.
+    pub fn networks(&self, directory: &Path) -> Result<Denoising> {
+        let open = |name: &str| Weights::open(directory.join(name), &Limits::default());
+        let transformer = self.transformer.init(&self.device)?;
+        let pose_guider = CausalVae::new(&self.guider, &self.device)?;
+        Ok(Denoising {
+            transformer: open(TRANSFORMER)?.load(transformer, self.precision, Progress::none())?,
+            pose_guider: open(GUIDER)?.load(pose_guider, self.precision, Progress::none())?,
+        })
     }
 }
 

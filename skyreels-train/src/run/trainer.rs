@@ -31,6 +31,13 @@ pub enum Note<'a> {
         /// Their share of the device's peak, where that is known.
         utilisation: Option<f64>,
     },
+    /// The loss on held-out examples was measured.
+    HeldOut {
+        /// Steps of all stages so far.
+        step: u64,
+        /// The loss.
+        loss: f64,
+    },
     /// Held-out examples were looked at.
     Samples {
         /// Steps of all stages so far.
@@ -289,6 +296,9 @@ impl<T: Task> Trainer<T> {
         let held_out = self.task.held_out_loss(&networks)?;
         if let Some(record) = self.history.records.last_mut() {
             record.held_out = held_out;
+        }
+        if let Some(loss) = held_out {
+            say(Note::HeldOut { step: self.position.total, loss })?;
         }
         if let Some(samples) = self.task.samples(&networks)? {
             say(Note::Samples { step: self.position.total, samples })?;
