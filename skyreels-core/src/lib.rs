@@ -10,6 +10,7 @@ mod limits;
 pub mod media;
 pub mod nn;
 pub mod output;
+pub mod pixels;
 mod precision;
 mod progress;
 pub mod resize;

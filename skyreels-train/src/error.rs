@@ -12,7 +12,10 @@ pub enum Error {
     /// Of the denoiser and the vision tower.
     #[error(transparent)]
     Dit(#[from] skyreels_dit::Error),
-    /// Of faces and landmark networks.
+    /// Of the VAE and the landmark guider.
+    #[error(transparent)]
+    Vae(#[from] skyreels_vae::Error),
+    /// Of faces, motion and drawing.
     #[error(transparent)]
     Landmarks(#[from] skyreels_landmarks::Error),
     /// The device failed.
@@ -22,6 +25,29 @@ pub enum Error {
         stage: &'static str,
         /// What the device says.
         reason: String,
+    },
+    /// The loss, or a gradient, is no number any more.
+    #[error(
+        "step {step}: {what} is {value}; lower the learning rate, clip gradients (`clip_norm`), or go on from an earlier checkpoint \
+         with another seed"
+    )]
+    Diverged {
+        /// Optimiser steps done in the stage.
+        step: u64,
+        /// Loss or norm of the gradient.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// A pattern of a stage that no parameter has.
+    #[error("stage `{stage}`: no parameter matches `{pattern}`; keys look like `{example}`")]
+    NoParameter {
+        /// The stage.
+        stage: String,
+        /// The pattern.
+        pattern: String,
+        /// A key that there is.
+        example: String,
     },
     /// An argument that makes no sense.
     #[error("{what}: {reason}")]
@@ -44,6 +70,26 @@ pub enum Error {
         /// Where it happened.
         timestep: usize,
     },
+}
+
+impl Error {
+    pub(crate) fn invalid(what: &'static str, reason: impl Into<String>) -> Self {
+        Self::Invalid { what, reason: reason.into() }
+    }
+
+    /// True when the caller's progress callback asked to stop.
+    pub fn is_cancelled(&self) -> bool {
+        match self {
+            Self::Core(error) | Self::Vae(skyreels_vae::Error::Core(error)) => is_cancelled(error),
+            Self::Landmarks(skyreels_landmarks::Error::Core(error)) => is_cancelled(error),
+            Self::Dit(skyreels_dit::Error::Core(error)) => is_cancelled(error),
+            _ => false,
+        }
+    }
+}
+
+fn is_cancelled(error: &skyreels_core::Error) -> bool {
+    matches!(error, skyreels_core::Error::Cancelled { .. })
 }
 
 /// Result of this crate.

@@ -1,9 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+pub mod autoencoder;
+pub mod data;
+pub mod diffusion;
 mod error;
 pub mod golden;
 pub mod landmarks;
 pub mod loss;
+pub mod optimise;
+pub mod run;
+pub mod stage;
 pub mod world;
 
 pub use error::{Error, Result};

@@ -1,12 +1,12 @@
 //! What the denoiser is told: where the face moves, what the picture looks like, who it is.
 
 use burn::tensor::{DType, Tensor};
+use skyreels_core::pixels::frames_to_tensor;
 use skyreels_core::resize::{Filter, resize_pillow};
 use skyreels_core::{Device, Frame, Progress};
 use skyreels_dit::SiglipVisionTower;
 use skyreels_vae::{CausalVae, LandmarkGuider, Tiling};
 
-use crate::pixels::frames_to_tensor;
 use crate::{Error, Result};
 
 /// The three inputs of the denoiser beside the noisy latents.

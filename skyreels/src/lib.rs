@@ -20,12 +20,13 @@ pub use driving::{Driving, Tracking, flame_frame, track};
 pub use error::{Error, Result};
 pub use intermediates::{Intermediates, KeptLatents, read_conditioning, read_guide, read_latents};
 pub use model::{ModelDir, Preset};
-pub use pixels::{frames_to_tensor, tensor_to_frames};
+pub use pixels::tensor_to_frames;
 pub use plan::{Plan, PlanRequest, available_memory};
 pub use portrait::Portrait;
 pub use retargeting::Retargeting;
 
 pub use skyreels_core as core;
+pub use skyreels_core::pixels::frames_to_tensor;
 pub use skyreels_dit as dit;
 pub use skyreels_landmarks as landmarks;
 pub use skyreels_train as train;

@@ -41,8 +41,8 @@ impl NoiseGenerator {
         Tensor::from_data(TensorData::new(values, shape), (device, DType::F32))
     }
 
-    /// Uniform in `[0, 1)`.
-    fn uniform(&mut self) -> f64 {
+    /// The next value, uniform in `[0, 1)`.
+    pub fn uniform(&mut self) -> f64 {
         (self.random.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
 }

@@ -6,8 +6,9 @@ use burn::tensor::{Device, Tensor};
 use skyreels_core::nn::{LayerNorm, linear};
 
 use super::config::TransformerConfig;
-use super::modulation::ModulatedNorm;
+use super::modulation::{Modulated, ModulatedNorm};
 use super::rotary::Rotary;
+use super::tokens::Tokens;
 use crate::activation::{Activation, feed_forward_activation};
 use crate::attention::attention;
 use crate::trace::Trace;
@@ -46,9 +47,12 @@ impl SelfAttention {
         }
     }
 
+    /// Queries, keys and values.
+    ///
     /// # Shapes
-    /// `[batch, tokens, width]` in and out; `rotary` has a row per token, `None` rotates nothing.
-    pub(super) fn forward(&self, tokens: Tensor<3>, rotary: Option<&Rotary>) -> Tensor<3> {
+    /// `[batch, tokens, width] -> 3 x [batch, tokens, heads, head_dim]`; `rotary` has a row per token, `None` rotates
+    /// nothing.
+    fn project(&self, tokens: Tensor<3>, rotary: Option<&Rotary>) -> [Tensor<4>; 3] {
         let [batch, count, width] = tokens.dims();
         let heads = |x: Tensor<3>| x.reshape([batch, count, self.heads, width / self.heads]);
         let rotate = |x: Tensor<4>| match rotary {
@@ -57,8 +61,14 @@ impl SelfAttention {
         };
         let query = rotate(self.norm_q.forward(heads(self.to_q.forward(tokens.clone()))));
         let key = rotate(self.norm_k.forward(heads(self.to_k.forward(tokens.clone()))));
-        let value = heads(self.to_v.forward(tokens));
-        self.to_out.forward(attention(query, key, value).reshape([batch, count, width]))
+        [query, key, heads(self.to_v.forward(tokens))]
+    }
+
+    /// # Shapes
+    /// `[batch, tokens, heads, head_dim] -> [batch, tokens, width]`
+    fn join(&self, attended: Tensor<4>) -> Tensor<3> {
+        let [batch, count, heads, head_dim] = attended.dims();
+        self.to_out.forward(attended.reshape([batch, count, heads * head_dim]))
     }
 }
 
@@ -116,41 +126,71 @@ impl Block {
         }
     }
 
-    /// Video and identity tokens after the block.
+    /// The tokens after the block; `trace` collects the intermediate results.
     ///
     /// # Shapes
-    /// `video` and `identity` `[batch, tokens, width]`, `time` `[batch, time_embed_dim]`; `rotary`
-    /// has a row per identity token, then a row per video token; `None` rotates nothing.
-    pub(super) fn forward(
-        &self,
-        video: Tensor<3>,
-        identity: Tensor<3>,
-        time: Tensor<2>,
-        rotary: Option<&Rotary>,
-        trace: &mut Trace,
-    ) -> (Tensor<3>, Tensor<3>) {
-        let [_, identity_tokens, _] = identity.dims();
-
-        let normed = self.norm1.forward(video.clone(), identity.clone(), time.clone());
+    /// `rotary` has a row per identity token, then a row per video token; `None` rotates nothing.
+    pub(super) fn traced(&self, tokens: Tokens, rotary: Option<&Rotary>, trace: &mut Trace) -> Tokens {
+        let normed = self.normed(&tokens);
         trace.record("norm1_hidden", &normed.video);
         trace.record("norm1_encoder", &normed.identity);
         trace.record("norm1_gate", &normed.video_gate);
         trace.record("norm1_enc_gate", &normed.identity_gate);
-        let attended = self.attn1.forward(Tensor::cat(vec![normed.identity, normed.video], 1), rotary);
-        let (attended_identity, attended_video) = split(attended, identity_tokens);
+        let gates = [normed.video_gate.clone(), normed.identity_gate.clone()];
+        let [query, key, value] = self.attn1.project(normed.joined(), rotary);
+        self.finish(attention(query, key, value), gates, tokens, trace)
+    }
+
+    /// The tokens after the block: [`projections`](Self::projections), [`attention`], then
+    /// [`after_attention`](Self::after_attention).
+    ///
+    /// # Shapes
+    /// `rotary` is that of [`Transformer::joint_rotary`](super::Transformer::joint_rotary).
+    pub fn forward(&self, tokens: Tokens, rotary: Option<&Rotary>) -> Tokens {
+        self.traced(tokens, rotary, &mut Trace::off())
+    }
+
+    /// First part of the block: the queries, keys and values of all tokens, rotated.
+    ///
+    /// Training computes a block in parts, so that the scores of the attention need not be kept for the backward pass.
+    ///
+    /// # Shapes
+    /// `-> 3 x [batch, identity tokens + video tokens, heads, head_dim]`; `rotary` as for [`forward`](Self::forward).
+    pub fn projections(&self, tokens: &Tokens, rotary: Option<&Rotary>) -> [Tensor<4>; 3] {
+        self.attn1.project(self.normed(tokens).joined(), rotary)
+    }
+
+    /// Last part of the block: what follows the attention. `tokens` are those in front of the block.
+    ///
+    /// # Shapes
+    /// `attended` `[batch, identity tokens + video tokens, heads, head_dim]`
+    pub fn after_attention(&self, attended: Tensor<4>, tokens: Tokens) -> Tokens {
+        let normed = self.normed(&tokens);
+        self.finish(attended, [normed.video_gate, normed.identity_gate], tokens, &mut Trace::off())
+    }
+
+    fn normed(&self, tokens: &Tokens) -> Modulated {
+        self.norm1.forward(tokens.video.clone(), tokens.identity.clone(), tokens.time.clone())
+    }
+
+    fn finish(&self, attended: Tensor<4>, gates: [Tensor<3>; 2], tokens: Tokens, trace: &mut Trace) -> Tokens {
+        let Tokens { video, identity, time } = tokens;
+        let [_, identity_tokens, _] = identity.dims();
+        let [video_gate, identity_gate] = gates;
+        let (attended_identity, attended_video) = split(self.attn1.join(attended), identity_tokens);
         trace.record("attn_hidden", &attended_video);
         trace.record("attn_encoder", &attended_identity);
-        let video = video + normed.video_gate * attended_video;
-        let identity = identity + normed.identity_gate * attended_identity;
+        let video = video + video_gate * attended_video;
+        let identity = identity + identity_gate * attended_identity;
 
-        let normed = self.norm2.forward(video.clone(), identity.clone(), time);
-        let fed = self.ff.forward(Tensor::cat(vec![normed.identity, normed.video], 1));
-        let (fed_identity, fed_video) = split(fed, identity_tokens);
-        let video = video + normed.video_gate * fed_video;
-        let identity = identity + normed.identity_gate * fed_identity;
+        let normed = self.norm2.forward(video.clone(), identity.clone(), time.clone());
+        let (video_gate, identity_gate) = (normed.video_gate.clone(), normed.identity_gate.clone());
+        let (fed_identity, fed_video) = split(self.ff.forward(normed.joined()), identity_tokens);
+        let video = video + video_gate * fed_video;
+        let identity = identity + identity_gate * fed_identity;
         trace.record("hidden", &video);
         trace.record("encoder", &identity);
-        (video, identity)
+        Tokens { video, identity, time }
     }
 }
 

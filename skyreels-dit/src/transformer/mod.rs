@@ -11,6 +11,7 @@ mod patch;
 mod positions;
 mod rotary;
 mod time;
+mod tokens;
 mod validate;
 
 pub use block::{Block, FeedForward, SelfAttention};
@@ -23,3 +24,4 @@ pub use patch::{patchify, unpatchify};
 pub use positions::sincos_positions;
 pub use rotary::{Rotary, crop_region};
 pub use time::{TimeEmbedding, timestep_code};
+pub use tokens::Tokens;

@@ -14,6 +14,7 @@ use super::norm::{norm, normalise};
 use super::patch::unpatchify;
 use super::rotary::Rotary;
 use super::time::{TimeEmbedding, timestep_code};
+use super::tokens::Tokens;
 use crate::trace::Trace;
 use crate::{Error, Result};
 
@@ -164,34 +165,80 @@ impl Transformer {
         let [batch, frames, _, height, width] = latents.dims();
         let grid = self.config.grid(frames, height, width)?;
         self.check_inputs(batch, grid, &identity, timesteps, rotary)?;
-        let (dtype, device) = (latents.dtype(), latents.device());
+        let dtype = latents.dtype();
+        let mut tokens = self.traced_tokens(latents, identity, timesteps, trace)?;
+        let [_, identity_tokens, _] = tokens.identity.dims();
+        let joint = self.joint_rotary(rotary, identity_tokens);
+        for (number, block) in self.transformer_blocks.iter().enumerate() {
+            trace.set_prefix(|| format!("block{number}_"));
+            tokens = block.traced(tokens, joint.as_ref(), trace);
+        }
+        trace.set_prefix(String::new);
+        Ok(self.traced_velocity(tokens, grid, trace).cast(dtype))
+    }
 
+    /// First part of [`denoise`](Self::denoise): the tokens in front of the first block.
+    ///
+    /// # Shapes
+    /// Those of [`denoise`](Self::denoise).
+    ///
+    /// # Errors
+    /// Those of [`denoise`](Self::denoise).
+    pub fn tokens(&self, latents: Tensor<5>, identity: Tensor<3>, timesteps: &[usize]) -> Result<Tokens> {
+        let [batch, frames, _, height, width] = latents.dims();
+        self.config.grid(frames, height, width)?;
+        self.check_batch(batch, &identity, timesteps)?;
+        self.traced_tokens(latents, identity, timesteps, &mut Trace::off())
+    }
+
+    /// The blocks, first to last; each takes the tokens of the one before it.
+    pub fn blocks(&self) -> &[Block] {
+        &self.transformer_blocks
+    }
+
+    /// The tables that the blocks rotate their joined tokens by; `None` in a model without rotary positions.
+    pub fn joint_rotary(&self, rotary: &Rotary, identity_tokens: usize) -> Option<Rotary> {
+        self.config.use_rotary_positional_embeddings.then(|| rotary.after_identity_tokens(identity_tokens))
+    }
+
+    /// Last part of [`denoise`](Self::denoise): the velocity from the tokens behind the last block.
+    ///
+    /// # Shapes
+    /// `grid` frames, rows and columns of patches ([`TransformerConfig::grid`]);
+    /// `-> [batch, frames, out_channels, height, width]` in the type of the weights
+    pub fn velocity(&self, tokens: Tokens, grid: [usize; 3]) -> Tensor<5> {
+        self.traced_velocity(tokens, grid, &mut Trace::off())
+    }
+
+    fn traced_tokens(
+        &self,
+        latents: Tensor<5>,
+        identity: Tensor<3>,
+        timesteps: &[usize],
+        trace: &mut Trace,
+    ) -> Result<Tokens> {
+        let [_, frames, _, height, width] = latents.dims();
         let TransformerConfig { flip_sin_to_cos, freq_shift, .. } = self.config;
-        let code = timestep_code(timesteps, self.config.width(), flip_sin_to_cos, freq_shift, &device);
+        let code = timestep_code(timesteps, self.config.width(), flip_sin_to_cos, freq_shift, &latents.device());
         trace.record("time_proj", &code);
         let time = self.time_embedding.forward(code.cast(self.patch_embed.dtype()));
         trace.record("time_embedding", &time);
-
-        let [_, identity_tokens, _] = identity.dims();
         let video = self.patch_embed.video(latents)?;
-        let (mut identity, mut video) = self.patch_embed.place(identity, video, [frames, height, width])?;
+        let (identity, video) = self.patch_embed.place(identity, video, [frames, height, width])?;
         if trace.is_on() {
             trace.record("patch_embed", &Tensor::cat(vec![identity.clone(), video.clone()], 1));
         }
+        Ok(Tokens { video, identity, time })
+    }
 
-        let turns = self.config.use_rotary_positional_embeddings;
-        let rotary = turns.then(|| rotary.after_identity_tokens(identity_tokens));
-        for (number, block) in self.transformer_blocks.iter().enumerate() {
-            trace.set_prefix(|| format!("block{number}_"));
-            (video, identity) = block.forward(video, identity, time.clone(), rotary.as_ref(), trace);
-        }
-        trace.set_prefix(String::new);
-
+    fn traced_velocity(&self, tokens: Tokens, grid: [usize; 3], trace: &mut Trace) -> Tensor<5> {
+        let Tokens { video, identity, time } = tokens;
         // Token by token: the identity tokens, which the original normalises where there are rotary
         // positions and drops afterwards, change nothing.
         let final_norm = |tokens| normalise(&self.norm_final, self.config.norm_eps, tokens);
         let video = final_norm(video);
         if trace.is_on() {
+            let turns = self.config.use_rotary_positional_embeddings;
             let identity = turns.then(|| final_norm(identity));
             trace.record("norm_final", &Tensor::cat(identity.into_iter().chain([video.clone()]).collect(), 1));
         }
@@ -199,7 +246,7 @@ impl Transformer {
         trace.record("norm_out", &video);
         let patches = self.proj_out.forward(video);
         trace.record("proj_out", &patches);
-        Ok(unpatchify(patches, grid, self.config.patch_size).cast(dtype))
+        unpatchify(patches, grid, self.config.patch_size)
     }
 
     fn check_inputs(
@@ -210,17 +257,7 @@ impl Transformer {
         timesteps: &[usize],
         rotary: &Rotary,
     ) -> Result<()> {
-        let check = |fits: bool, what: &'static str, found: Vec<usize>, expected: String| {
-            if fits { Ok(()) } else { Err(Error::Shape { what, found, expected }) }
-        };
-        let [identity_batch, tokens, width] = identity.dims();
-        check(
-            batch > 0 && identity_batch == batch && tokens > 0 && width == self.config.width(),
-            "embedded identity tokens",
-            identity.dims().to_vec(),
-            format!("[{batch}, tokens, {}] as the latents' batch and the model's width say", self.config.width()),
-        )?;
-        check(timesteps.len() == batch, "timesteps", vec![timesteps.len()], format!("[{batch}], one per batch entry"))?;
+        self.check_batch(batch, identity, timesteps)?;
         let expected = [grid.iter().product(), self.config.attention_head_dim];
         check(
             !self.config.use_rotary_positional_embeddings || rotary.cos().dims() == expected,
@@ -229,4 +266,19 @@ impl Transformer {
             format!("{expected:?} for latents of this size"),
         )
     }
+
+    fn check_batch(&self, batch: usize, identity: &Tensor<3>, timesteps: &[usize]) -> Result<()> {
+        let [identity_batch, tokens, width] = identity.dims();
+        check(
+            batch > 0 && identity_batch == batch && tokens > 0 && width == self.config.width(),
+            "embedded identity tokens",
+            identity.dims().to_vec(),
+            format!("[{batch}, tokens, {}] as the latents' batch and the model's width say", self.config.width()),
+        )?;
+        check(timesteps.len() == batch, "timesteps", vec![timesteps.len()], format!("[{batch}], one per batch entry"))
+    }
+}
+
+fn check(fits: bool, what: &'static str, found: Vec<usize>, expected: String) -> Result<()> {
+    if fits { Ok(()) } else { Err(Error::Shape { what, found, expected }) }
 }

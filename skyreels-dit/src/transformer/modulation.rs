@@ -21,6 +21,13 @@ pub(super) struct Modulated {
     pub identity_gate: Tensor<3>,
 }
 
+impl Modulated {
+    /// Identity tokens, then video tokens.
+    pub(super) fn joined(self) -> Tensor<3> {
+        Tensor::cat(vec![self.identity, self.video], 1)
+    }
+}
+
 /// `LN(x) (1 + scale) + shift` with scale, shift and a gate from the time embedding, one set for
 /// the video and one for the identity tokens; the norm is shared (`CogVideoXLayerNormZero`).
 #[derive(Module, Debug)]

@@ -4,7 +4,8 @@
 ///
 /// It divides the flow by 255, adds 1/2 and clips to `[1, 1.5]`. Flow in pixels passes 1 only above 127 pixels per frame:
 /// read to the letter the loss has no effect on any usual video.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reading {
     /// Flow is first scaled so that the fastest pixel of a frame is 255: pixels above half the peak count up to 1.5 times.
     #[default]

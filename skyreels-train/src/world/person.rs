@@ -127,6 +127,11 @@ impl Posed<'_> {
         picture::draw(self, size.map(|side| side.max(1)))
     }
 
+    /// Where each pixel of the picture goes in the picture of another state of the same person.
+    pub fn flow(&self, to: &Posed, size: [u32; 2]) -> Flow {
+        Flow::between(self, to, size)
+    }
+
     /// What each pixel's middle shows.
     pub fn labels(&self, size: [u32; 2]) -> Labels {
         Labels::of(self, size.map(|side| side.max(1)))

@@ -3,6 +3,7 @@
 mod directory;
 mod inspect;
 mod preset;
+mod training;
 
 pub use directory::ModelDir;
 pub use inspect::{ComponentReport, Inspection, inspect};

@@ -20,6 +20,9 @@ pub enum Preset {
     /// Every part of the architecture at its smallest: 17 frames of 96x160, well under a million
     /// parameters.
     Tiny,
+    /// A model that two cores can train on the rendered world: 17 frames of 96x144, two million parameters in the
+    /// denoiser.
+    Nano,
 }
 
 /// Components that have weights.
@@ -31,7 +34,8 @@ impl FromStr for Preset {
     fn from_str(name: &str) -> Result<Self> {
         match name {
             "tiny" => Ok(Self::Tiny),
-            _ => Err(Error::request("preset", format!("`{name}` is unknown; use tiny"))),
+            "nano" => Ok(Self::Nano),
+            _ => Err(Error::request("preset", format!("`{name}` is unknown; use tiny or nano"))),
         }
     }
 }
@@ -49,6 +53,7 @@ impl Preset {
         const STAGE: &str = "init";
         let configs = match self {
             Self::Tiny => tiny(),
+            Self::Nano => nano(),
         };
         for (component, name, config) in &configs {
             let folder = directory.join(component);
@@ -105,16 +110,50 @@ fn tiny() -> [(&'static str, &'static str, Value); 5] {
         "num_channels": 3, "image_size": 56, "patch_size": 14, "hidden_act": "gelu_pytorch_tanh",
         "layer_norm_eps": 1e-6, "attention_dropout": 0.0
     });
-    let scheduler = json!({
-        "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
-        "prediction_type": "v_prediction", "rescale_betas_zero_snr": true, "snr_shift_scale": 1.0,
-        "timestep_spacing": "trailing", "steps_offset": 0, "set_alpha_to_one": true, "clip_sample": false
+    [
+        (TRANSFORMER, "config.json", transformer),
+        (VAE, "config.json", vae.clone()),
+        (GUIDER, "config.json", vae),
+        (SIGLIP, "config.json", siglip),
+        (SCHEDULER, "scheduler_config.json", scheduler()),
+    ]
+}
+
+fn nano() -> [(&'static str, &'static str, Value); 5] {
+    let transformer = json!({
+        "num_attention_heads": 4, "attention_head_dim": 32, "in_channels": 24, "out_channels": 8,
+        "flip_sin_to_cos": true, "freq_shift": 0, "time_embed_dim": 64, "text_embed_dim": 96, "num_layers": 6,
+        "dropout": 0.0, "attention_bias": true, "sample_height": 12, "sample_width": 18, "sample_frames": 17,
+        "patch_size": 2, "temporal_compression_ratio": 4, "max_text_seq_length": 16,
+        "activation_fn": "gelu-approximate", "timestep_activation_fn": "silu", "norm_elementwise_affine": true,
+        "norm_eps": 1e-5, "spatial_interpolation_scale": 1.875, "temporal_interpolation_scale": 1.0,
+        "use_rotary_positional_embeddings": true, "use_learned_positional_embeddings": false,
+        "pose_embed_width": 48, "pose_proj_hidden": 96
+    });
+    let vae = json!({
+        "in_channels": 3, "out_channels": 3, "block_out_channels": [16, 32, 32, 64], "latent_channels": 8,
+        "layers_per_block": 1, "act_fn": "silu", "norm_eps": 1e-6, "norm_num_groups": 8,
+        "temporal_compression_ratio": 4, "sample_height": 192, "sample_width": 288, "scaling_factor": 0.7
+    });
+    let siglip = json!({
+        "hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "num_channels": 3, "image_size": 56, "patch_size": 14, "hidden_act": "gelu_pytorch_tanh",
+        "layer_norm_eps": 1e-6, "attention_dropout": 0.0
     });
     [
         (TRANSFORMER, "config.json", transformer),
         (VAE, "config.json", vae.clone()),
         (GUIDER, "config.json", vae),
         (SIGLIP, "config.json", siglip),
-        (SCHEDULER, "scheduler_config.json", scheduler),
+        (SCHEDULER, "scheduler_config.json", scheduler()),
     ]
+}
+
+/// The published noise schedule.
+fn scheduler() -> Value {
+    json!({
+        "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
+        "prediction_type": "v_prediction", "rescale_betas_zero_snr": true, "snr_shift_scale": 1.0,
+        "timestep_spacing": "trailing", "steps_offset": 0, "set_alpha_to_one": true, "clip_sample": false
+    })
 }

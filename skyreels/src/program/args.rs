@@ -39,6 +39,8 @@ pub enum Command {
     Inspect(Inspect),
     /// Write a small random checkpoint in the published layout.
     Init(Init),
+    /// Train a model: the video VAE, or transformer, face projector and landmark guider in stages.
+    Train(Train),
 }
 
 /// Where and how to compute.
@@ -210,13 +212,29 @@ pub struct Inspect {
 pub struct Init {
     /// Directory to write.
     pub directory: PathBuf,
-    /// Which sizes: tiny.
+    /// Which sizes: tiny or nano.
     #[arg(long, default_value = "tiny")]
     pub preset: Preset,
     /// Seed of the weights.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
     /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray; the weights are the same everywhere.
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Train {
+    /// What to train, on what and how: a TOML file, or JSON where the name ends in .json.
+    #[arg(long)]
+    pub config: PathBuf,
+    /// Directory of the run: checkpoints, samples, loss as .csv and .png.
+    #[arg(short, long)]
+    pub out: PathBuf,
+    /// Go on with the newest checkpoint of the run, where there is one.
+    #[arg(long)]
+    pub resume: bool,
+    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray.
     #[arg(long, default_value = "auto")]
     pub device: String,
 }

@@ -13,6 +13,7 @@ mod motion;
 mod points;
 mod report;
 mod source;
+mod train;
 mod verify;
 
 use std::process::ExitCode;
@@ -47,6 +48,7 @@ pub fn main() -> ExitCode {
         Command::Verify(command) => verify::run(command, &reporter),
         Command::Inspect(command) => inspect::run(command, &reporter),
         Command::Init(command) => init::run(command, &reporter),
+        Command::Train(command) => train::run(command, &reporter),
     };
     reporter.finish();
     match result {

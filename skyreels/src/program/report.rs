@@ -68,6 +68,11 @@ impl Reporter {
         Self { json, state, callback }
     }
 
+    /// True when machines read.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// The callback for long operations.
     pub fn progress(&self) -> Progress<'_> {
         Progress::new(&*self.callback)

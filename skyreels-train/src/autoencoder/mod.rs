@@ -1,0 +1,7 @@
+//! Training of the video VAE: reconstruction and a little divergence, without a network that judges.
+
+mod loss;
+mod task;
+
+pub use loss::{ReconstructionLoss, kl_divergence};
+pub use task::{Autoencoder, AutoencoderSettings, AutoencoderTask};

@@ -1,0 +1,314 @@
+//! The denoiser as a task of a run.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use burn::module::Module;
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+use skyreels_core::checkpoint::Weights;
+use skyreels_core::diffusion::{NoiseGenerator, Schedule};
+use skyreels_core::pixels::values_to_frames;
+use skyreels_core::{Limits, Precision, Progress};
+use skyreels_dit::{SiglipVisionTower, TransformerConfig};
+use skyreels_vae::{CausalVae, Tiling, VaeConfig};
+
+use super::batch::{Batch, Dropout, Noise};
+use super::denoising::Denoising;
+use super::encode::{Encoded, Encoder};
+use super::gradients::{Loss, loss_and_gradients, loss_only};
+use super::sample::{Sampling, sample_latents};
+use crate::data::{Dataset, Order};
+use crate::loss::Objective;
+use crate::optimise::Gradients;
+use crate::run::{Samples, Task, link_others, save_component};
+use crate::stage::Stage;
+use crate::{Error, Result};
+
+/// Folders of the trained components in a model directory.
+const TRANSFORMER: &str = "transformer";
+const GUIDER: &str = "pose_guider";
+/// A training step is about as much work as three forward passes: the backward pass has two products for each of the forward.
+const PASSES: u64 = 3;
+/// Seed of the noise on held-out examples: the same in every run, so that runs can be compared.
+const HELD_OUT_SEED: u64 = 0x5EED_0F4E_1D07;
+/// Draws of timestep and noise for each held-out example: a single timestep would say little.
+const HELD_OUT_DRAWS: u64 = 4;
+
+/// Settings of the denoiser's training beside its stages.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DiffusionSettings {
+    /// Held-out examples that the loss is measured on.
+    pub held_out: u64,
+    /// Samples that are shown.
+    pub sampling: Sampling,
+    /// Megabytes of encoded examples that are kept in memory; those beyond are encoded again when they come back.
+    pub cache_megabytes: usize,
+}
+
+impl Default for DiffusionSettings {
+    fn default() -> Self {
+        Self { held_out: 8, sampling: Sampling::default(), cache_megabytes: 2000 }
+    }
+}
+
+/// Networks that are not trained, and what the trained ones are made from.
+#[derive(Debug)]
+pub struct Parts {
+    /// The video VAE.
+    pub vae: CausalVae,
+    /// The vision tower.
+    pub siglip: SiglipVisionTower,
+    /// The noise schedule.
+    pub schedule: Schedule,
+    /// Sizes of the denoiser.
+    pub transformer: TransformerConfig,
+    /// Sizes of the landmark guider.
+    pub guider: VaeConfig,
+    /// The model directory; checkpoints take from it what is not trained.
+    pub base: PathBuf,
+    /// Type of weights and activations of denoiser and guider; masters and norms are f32.
+    pub precision: Precision,
+}
+
+/// The three stages: transformer, projector and landmark guider.
+pub struct DiffusionTask<'a> {
+    parts: Parts,
+    settings: DiffusionSettings,
+    data: &'a dyn Dataset,
+    held_out: Option<&'a dyn Dataset>,
+    seed: u64,
+    device: Device,
+    cache: Mutex<Cache>,
+    stage: Option<Current>,
+}
+
+/// The stage under way.
+struct Current {
+    stage: Stage,
+    /// The guider where it is frozen, without gradients.
+    guider: Option<CausalVae>,
+}
+
+#[derive(Default)]
+struct Cache {
+    encoded: HashMap<(bool, u64), Arc<Encoded>>,
+    bytes: usize,
+    /// Latent frames, height and width, and identity tokens of the examples.
+    sizes: Option<([usize; 3], usize)>,
+}
+
+impl std::fmt::Debug for DiffusionTask<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DiffusionTask").field("settings", &self.settings).field("seed", &self.seed).finish()
+    }
+}
+
+impl<'a> DiffusionTask<'a> {
+    /// A task on `device`, which is one without automatic differentiation.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when there is no example.
+    pub fn new(
+        parts: Parts,
+        settings: DiffusionSettings,
+        data: &'a dyn Dataset,
+        held_out: Option<&'a dyn Dataset>,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self> {
+        if data.is_empty() {
+            return Err(Error::invalid("data", "there is no example"));
+        }
+        let (device, cache) = (device.clone(), Mutex::default());
+        Ok(Self { parts, settings, data, held_out, seed, device, cache, stage: None })
+    }
+
+    /// The networks of a model directory, ready for training.
+    ///
+    /// # Errors
+    /// When weights are missing or do not fit.
+    pub fn networks(&self, directory: &Path) -> Result<Denoising> {
+        self.loader().networks(directory)
+    }
+
+    /// What reads the networks, apart from the task.
+    pub fn loader(&self) -> Loader {
+        Loader {
+            transformer: self.parts.transformer.clone(),
+            guider: self.parts.guider.clone(),
+            precision: self.parts.precision,
+            device: self.device.clone().autodiff(),
+        }
+    }
+
+    fn current(&self) -> Result<&Current> {
+        self.stage.as_ref().ok_or_else(|| Error::invalid("run", "no stage has begun"))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An encoded example, from the cache where it is there.
+    fn encoded(&self, data: &dyn Dataset, is_held_out: bool, index: u64) -> Result<Arc<Encoded>> {
+        let key = (is_held_out, index);
+        if let Some(found) = self.lock().encoded.get(&key) {
+            return Ok(found.clone());
+        }
+        let current = self.current()?;
+        let encoded = match data.encoded(index, &self.device)? {
+            Some(encoded) => encoded,
+            None => {
+                let encoder = Encoder {
+                    vae: &self.parts.vae,
+                    siglip: &self.parts.siglip,
+                    guider: current.guider.as_ref(),
+                    face_aware: current.stage.loss.weights(),
+                    tiling: Tiling::On,
+                };
+                encoder.encode(&data.example(index)?, &self.device)?
+            }
+        };
+        let encoded = Arc::new(encoded);
+        let [_, frames, _, height, width] = encoded.video[0].dims();
+        let mut cache = self.lock();
+        cache.sizes = Some(([frames, height, width], encoded.identity.dims()[1]));
+        let bytes = encoded.bytes();
+        if cache.bytes + bytes <= self.settings.cache_megabytes * 1_000_000 {
+            cache.bytes += bytes;
+            cache.encoded.insert(key, encoded.clone());
+        }
+        Ok(encoded)
+    }
+
+    fn objective(&self, stage: &Stage) -> Objective<'_> {
+        Objective::new(&self.parts.schedule).measured_on(stage.loss.measured_on.into())
+    }
+
+    fn batch(&self, examples: &[(u64, Arc<Encoded>)], dropout: &Dropout, noise: Noise) -> Result<Batch> {
+        let objective = self.objective(&self.current()?.stage);
+        Batch::draw(examples, &objective, &self.parts.schedule, dropout, noise, &self.device)
+    }
+}
+
+/// Reads the networks that are trained.
+#[derive(Debug, Clone)]
+pub struct Loader {
+    transformer: TransformerConfig,
+    guider: VaeConfig,
+    precision: Precision,
+    device: Device,
+}
+
+impl Loader {
+    /// The networks of a model directory, ready for training.
+    ///
+    /// # Errors
+    /// When weights are missing or do not fit.
+    pub fn networks(&self, directory: &Path) -> Result<Denoising> {
+        let open = |name: &str| Weights::open(directory.join(name), &Limits::default());
+        let transformer = self.transformer.init(&self.device)?;
+        let pose_guider = CausalVae::new(&self.guider, &self.device)?;
+        Ok(Denoising {
+            transformer: open(TRANSFORMER)?.load(transformer, self.precision, Progress::none())?,
+            pose_guider: open(GUIDER)?.load(pose_guider, self.precision, Progress::none())?,
+        })
+    }
+}
+
+impl Task for DiffusionTask<'_> {
+    type Networks = Denoising;
+
+    fn begin(
+        &mut self,
+        mut networks: Denoising,
+        stage: &Stage,
+        keys: &BTreeSet<String>,
+        fresh: bool,
+    ) -> Result<Denoising> {
+        if fresh {
+            networks.transformer = stage.begin.apply(networks.transformer, self.seed);
+        }
+        let trains_guider = keys.iter().any(|key| key.starts_with(GUIDER));
+        let guider = (!trains_guider).then(|| networks.pose_guider.valid());
+        // What is kept may depend on the guider and on the loss.
+        *self.lock() = Cache::default();
+        self.stage = Some(Current { stage: stage.clone(), guider });
+        Ok(networks)
+    }
+
+    fn gradients(&self, networks: &Denoising, cursors: Range<u64>, share: f64) -> Result<(f64, Gradients)> {
+        let stage = &self.current()?.stage;
+        let order = Order::new(self.data.len(), self.seed);
+        let examples = cursors
+            .map(|cursor| Ok((cursor, self.encoded(self.data, false, order.index(cursor))?)))
+            .collect::<Result<Vec<_>>>()?;
+        let batch = self.batch(&examples, &stage.dropout, Noise { seed: self.seed })?;
+        let loss = Loss { objective: self.objective(stage), share };
+        loss_and_gradients(networks, &batch, &loss, stage.recompute)
+    }
+
+    fn flops(&self, networks: &Denoising, examples: u64) -> u64 {
+        let Some((latents, identity)) = self.lock().sizes else { return 0 };
+        let forward = networks.transformer.config().flops(examples as usize, latents, identity).unwrap_or(0);
+        forward.saturating_mul(PASSES)
+    }
+
+    fn held_out_loss(&self, networks: &Denoising) -> Result<Option<f64>> {
+        let Some(data) = self.held_out else { return Ok(None) };
+        let count = self.settings.held_out.min(data.len());
+        if count == 0 {
+            return Ok(None);
+        }
+        let loss = Loss { objective: self.objective(&self.current()?.stage), share: 1.0 };
+        let mut sum = 0.0;
+        for index in 0..count {
+            let example = self.encoded(data, true, index)?;
+            let examples: Vec<_> = (0..HELD_OUT_DRAWS).map(|draw| (index * HELD_OUT_DRAWS + draw, example.clone())).collect();
+            let batch = self.batch(&examples, &Dropout::default(), Noise { seed: HELD_OUT_SEED })?;
+            sum += loss_only(networks, &batch, &loss)?;
+        }
+        Ok(Some(sum / count as f64))
+    }
+
+    /// Guide, truth and sample beside each other, one row per example.
+    fn samples(&self, networks: &Denoising) -> Result<Option<Samples>> {
+        let Some(data) = self.held_out else { return Ok(None) };
+        let count = self.settings.sampling.examples.min(data.len());
+        let networks = networks.valid();
+        let mut rows = Vec::new();
+        for index in 0..count {
+            let encoded = self.encoded(data, true, index)?;
+            let mut noise = NoiseGenerator::new(HELD_OUT_SEED ^ index);
+            let latents =
+                sample_latents(&networks, &encoded, &self.parts.schedule, &self.settings.sampling, &mut noise)?;
+            let video = self.parts.vae.unscale(latents.swap_dims(1, 2));
+            let video = self.parts.vae.decode(video, Tiling::On, Progress::none())?;
+            let [_, _, frames, height, width] = video.dims();
+            let values: Vec<f32> = video.into_data().iter().collect();
+            let made = values_to_frames(&values, [frames, height, width]);
+            let example = data.example(index)?;
+            rows.push(vec![example.guide, example.video, made]);
+        }
+        Ok(Samples::grid(&rows))
+    }
+
+    fn save(&self, networks: &Denoising, directory: &Path) -> Result<()> {
+        let base = &self.parts.base;
+        save_component(&networks.transformer, base, directory, TRANSFORMER)?;
+        save_component(&networks.pose_guider, base, directory, GUIDER)?;
+        link_others(base, directory, &[TRANSFORMER, GUIDER, crate::run::STATE])
+    }
+
+    fn load(&self, directory: &Path) -> Result<Denoising> {
+        self.networks(directory)
+    }
+
+    fn device(&self) -> &Device {
+        &self.device
+    }
+}

@@ -1,0 +1,21 @@
+//! From gradients to new parameters.
+//!
+//! Everything here is keyed by published keys, flat and in the stored layout: gradients, moments and averages are saved and found
+//! again like weights.
+
+mod adamw;
+mod average;
+mod gradients;
+mod learning_rate;
+mod pattern;
+mod store;
+mod trained;
+
+pub use adamw::{AdamWSettings, Optimizer};
+pub use average::Average;
+pub use gradients::Gradients;
+pub use learning_rate::{Decay, LearningRate};
+pub use pattern::{Patterns, matches};
+pub(crate) use store::{read_tensors, write_tensors};
+pub use trained::{keys, trainable_only};
+pub(crate) use trained::{overwrite, reduced, values};

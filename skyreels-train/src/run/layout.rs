@@ -1,0 +1,61 @@
+//! A model directory in the published layout, of which some components are new.
+
+use std::fs;
+use std::path::Path;
+
+use skyreels_core::Error as CoreError;
+use skyreels_core::checkpoint::{Published, SHARD_BYTES, save};
+
+use crate::Result;
+
+/// Stem of weights, as the published components have it.
+const STEM: &str = "diffusion_pytorch_model";
+/// Folders nest no deeper in a published model.
+const MOST_LEVELS: usize = 4;
+
+/// Writes a component's weights into `directory/name`, with the configuration of `base/name`.
+///
+/// # Errors
+/// When a file cannot be read or written.
+pub fn save_component<M: Published>(module: &M, base: &Path, directory: &Path, name: &str) -> Result<()> {
+    let folder = directory.join(name);
+    fs::create_dir_all(&folder).map_err(CoreError::io("create", &folder))?;
+    let (from, to) = (base.join(name).join("config.json"), folder.join("config.json"));
+    fs::copy(&from, &to).map_err(CoreError::io("copy", &from))?;
+    Ok(save(module, &folder, STEM, SHARD_BYTES)?)
+}
+
+/// Puts everything of the model directory `base` into `directory` that is not there yet, but the folders in `except`: as hard links
+/// where the file system has them, else as copies.
+///
+/// # Errors
+/// When a file cannot be read or written.
+pub fn link_others(base: &Path, directory: &Path, except: &[&str]) -> Result<()> {
+    link(base, directory, except, MOST_LEVELS)
+}
+
+fn link(from: &Path, to: &Path, except: &[&str], levels: usize) -> Result<()> {
+    fs::create_dir_all(to).map_err(CoreError::io("create", to))?;
+    for entry in fs::read_dir(from).map_err(CoreError::io("read", from))? {
+        let entry = entry.map_err(CoreError::io("read", from))?;
+        let name = entry.file_name();
+        // Neither a state of training nor half-written files are part of a model.
+        let skipped = |name: &str| except.contains(&name) || name.starts_with('.');
+        if name.to_str().is_none_or(skipped) {
+            continue;
+        }
+        let (source, target) = (entry.path(), to.join(&name));
+        if source.is_dir() {
+            if levels > 0 {
+                link(&source, &target, &[], levels - 1)?;
+            }
+        } else if !target.exists() {
+            // The file itself, should it be a symbolic link.
+            let real = fs::canonicalize(&source).map_err(CoreError::io("read", &source))?;
+            if fs::hard_link(&real, &target).is_err() {
+                fs::copy(&real, &target).map_err(CoreError::io("copy", &source))?;
+            }
+        }
+    }
+    Ok(())
+}

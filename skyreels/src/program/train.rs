@@ -1,0 +1,197 @@
+//! `skyreels train`.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde_json::json;
+use skyreels::animate::RATE;
+use skyreels::core::media::{ClipWriter, VideoOptions, write_picture};
+use skyreels::core::{Device, Error as CoreError, Limits, Precision, open_device};
+use skyreels::train::Result as TrainResult;
+use skyreels::train::autoencoder::{AutoencoderSettings, AutoencoderTask};
+use skyreels::train::data::{Dataset, Source};
+use skyreels::train::diffusion::{DiffusionSettings, DiffusionTask};
+use skyreels::train::run::{Note, RunSettings, Samples, Task, Trainer, draw_loss, latest};
+use skyreels::{Error, ModelDir};
+
+use super::args::Train;
+use super::source::request;
+use super::{Outcome, Reporter, Result};
+
+/// No configuration written by a person comes near this.
+const MAX_CONFIG_BYTES: u64 = 1 << 20;
+/// People read no faster.
+const BETWEEN_LINES: Duration = Duration::from_secs(2);
+
+/// A configuration file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    /// The model directory that training begins with; relative to the configuration.
+    model: PathBuf,
+    /// Type of the weights that are trained; masters and norms are f32.
+    #[serde(default)]
+    precision: Option<String>,
+    /// What is trained.
+    task: TaskConfig,
+    /// Examples.
+    data: Source,
+    /// Examples that are not trained on; by default those that the source knows.
+    #[serde(default)]
+    held_out: Option<Source>,
+    /// Stages, checkpoints, seed.
+    run: RunSettings,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum TaskConfig {
+    /// Transformer, face projector and landmark guider.
+    Diffusion(DiffusionSettings),
+    /// The video VAE.
+    Autoencoder(AutoencoderSettings),
+}
+
+pub fn run(args: &Train, reporter: &Reporter) -> Result {
+    let config = read_config(&args.config)?;
+    config.run.validate()?;
+    let device = open_device(&args.device)?;
+    if !args.resume && latest(&args.out)?.is_some() {
+        let reason = format!("{} holds checkpoints; add --resume, or name another directory", args.out.display());
+        return Err(request("out", reason));
+    }
+    fs::create_dir_all(&args.out).map_err(CoreError::io("create", &args.out))?;
+    let data = config.data.open()?;
+    let held_out = config.held_out.clone().or_else(|| config.data.held_out());
+    let held_out = held_out.map(|source| source.open()).transpose()?;
+    let session = Session { config: &config, out: &args.out, device: &device, reporter };
+    session.run(&*data, held_out.as_deref())
+}
+
+struct Session<'a> {
+    config: &'a Config,
+    out: &'a Path,
+    device: &'a Device,
+    reporter: &'a Reporter,
+}
+
+impl Session<'_> {
+    fn run(&self, data: &dyn Dataset, held_out: Option<&dyn Dataset>) -> Result {
+        let model = ModelDir::open(&self.config.model, &Limits::default())?;
+        let seed = self.config.run.seed;
+        match &self.config.task {
+            TaskConfig::Diffusion(settings) => {
+                let precision = match &self.config.precision {
+                    Some(name) => name.parse()?,
+                    None => Precision::F32,
+                };
+                let parts = model.training_parts(precision, self.device, self.reporter.progress())?;
+                let task = DiffusionTask::new(parts, *settings, data, held_out, seed, self.device)?;
+                let first = task.loader();
+                self.train(task, move || first.networks(model.path()))
+            }
+            TaskConfig::Autoencoder(settings) => {
+                let path = model.path();
+                let task = |settings| AutoencoderTask::new(&model.vae, path, settings, data, held_out, seed, self.device);
+                let first = task(*settings)?;
+                self.train(task(*settings)?, move || first.networks(path))
+            }
+        }
+    }
+
+    fn train<T: Task>(&self, task: T, networks: impl FnOnce() -> TrainResult<T::Networks>) -> Result {
+        let mut trainer = Trainer::resume(task, networks, self.config.run.clone(), self.out)?;
+        let position = trainer.position();
+        if position.total > 0 {
+            let object = json!({ "event": "resumed", "step": position.total, "stage": position.stage });
+            self.reporter.say(&format!("goes on after step {}", position.total), object);
+        }
+        let mut last_line = None;
+        let ended = trainer.run(self.reporter.progress(), |note| self.tell(note, &mut last_line));
+        // What was seen is worth keeping, however the run has ended.
+        let history = trainer.history();
+        history.write_csv(&self.out.join("loss.csv"))?;
+        if !history.records.is_empty() {
+            write_picture(&self.out.join("loss.png"), &draw_loss(history))?;
+        }
+        ended?;
+        let newest = latest(self.out)?;
+        let text = match &newest {
+            Some(path) => format!("trained; the model is {}", path.display()),
+            None => "there was nothing to train".to_string(),
+        };
+        self.reporter.result(&text, json!({ "event": "done", "output": newest, "steps": history.records.len() }));
+        Ok(Outcome::Done)
+    }
+
+    fn tell(&self, note: Note, last_line: &mut Option<Instant>) -> TrainResult<()> {
+        match note {
+            Note::Step { record, stage, steps, examples_per_second, flops, utilisation } => {
+                let object = json!({
+                    "event": "step", "stage": stage, "step": record.step, "steps": steps, "loss": record.loss,
+                    "learning_rate": record.learning_rate, "gradient_norm": record.gradient_norm,
+                    "seconds": record.seconds, "examples_per_second": examples_per_second, "flops": flops,
+                    "utilisation": utilisation,
+                });
+                let due = last_line.is_none_or(|last| last.elapsed() >= BETWEEN_LINES) || record.step == steps;
+                if due || self.reporter.is_json() {
+                    *last_line = Some(Instant::now());
+                    let share = utilisation.map(|share| format!(", {:.1} % of peak", 100.0 * share)).unwrap_or_default();
+                    let text = format!(
+                        "{stage} {}/{steps}: loss {:.5}, rate {:.2e}, gradient {:.3}, {:.3} s, {:.2} examples/s, {:.2} GFLOP/s{share}",
+                        record.step,
+                        record.loss,
+                        record.learning_rate,
+                        record.gradient_norm,
+                        record.seconds,
+                        examples_per_second,
+                        flops / 1e9,
+                    );
+                    self.reporter.say(&text, object);
+                }
+            }
+            Note::HeldOut { step, loss } => {
+                let object = json!({ "event": "held_out", "step": step, "loss": loss });
+                self.reporter.say(&format!("held-out loss {loss:.5} after step {step}"), object);
+            }
+            Note::Samples { step, samples } => self.show(step, &samples)?,
+            Note::Saved(path) => {
+                self.reporter.say(&format!("wrote {}", path.display()), json!({ "event": "saved", "output": path }));
+            }
+        }
+        Ok(())
+    }
+
+    fn show(&self, step: u64, samples: &Samples) -> TrainResult<()> {
+        let folder = self.out.join("samples");
+        fs::create_dir_all(&folder).map_err(CoreError::io("create", &folder))?;
+        let path = folder.join(format!("step_{step:08}.mp4"));
+        let mut writer = ClipWriter::create(&path, RATE, &VideoOptions::default())?;
+        samples.frames.iter().try_for_each(|frame| writer.push(frame))?;
+        writer.finish()?;
+        self.reporter.say(&format!("wrote {}", path.display()), json!({ "event": "samples", "output": path }));
+        Ok(())
+    }
+}
+
+/// Reads TOML or, by the name of the file, JSON.
+fn read_config(path: &Path) -> Result<Config> {
+    let mut text = String::new();
+    let file = fs::File::open(path).map_err(CoreError::io("read", path))?;
+    file.take(MAX_CONFIG_BYTES).read_to_string(&mut text).map_err(CoreError::io("read", path))?;
+    let wrong = |reason: String| Error::Config { path: path.to_path_buf(), reason };
+    let mut config: Config = if path.extension().is_some_and(|extension| extension == "json") {
+        serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?
+    } else {
+        toml::from_str(&text).map_err(|error| wrong(error.to_string()))?
+    };
+    if config.model.is_relative()
+        && let Some(folder) = path.parent()
+    {
+        config.model = folder.join(&config.model);
+    }
+    Ok(config)
+}
