@@ -2,38 +2,45 @@
 
 use skyreels_core::{Device, Progress};
 use skyreels_landmarks::compact::CompactConfig;
-use skyreels_train::landmarks::{LandmarkErrors, LandmarkTraining, Samples};
+use skyreels_train::landmarks::{LandmarkSettings, LandmarkTask};
+use skyreels_train::optimise::{Decay, LearningRate};
+use skyreels_train::run::{RunSettings, Task, Trainer};
+use skyreels_train::stage::Stage;
 
-fn training(steps: u64) -> LandmarkTraining {
-    LandmarkTraining {
-        network: CompactConfig { side: 32, channels: vec![8, 16, 24], squeezed: 8, features: 48 },
-        identities: [1000, 2000],
-        seed: 3,
-        steps,
-        batch: 16,
-        learning_rate: 3e-3,
-        weight_decay: 1e-4,
-    }
+const STEPS: u64 = 40;
+
+fn task() -> LandmarkTask {
+    let network = CompactConfig { side: 32, channels: vec![8, 16, 24], squeezed: 8, features: 48 };
+    let settings = LandmarkSettings { network, identities: [1000, 2000], held_out: [0, 100], measured: 48, seed: 3 };
+    LandmarkTask::new(settings, &Device::flex()).unwrap()
 }
 
 #[test]
 fn a_few_steps_make_it_better_on_people_it_has_not_seen() {
-    let device = Device::flex();
-    let held_out = Samples { identities: 0..100, seed: 9, ..training(0).samples() };
-    let measure = |steps: u64| {
-        let mut losses = Vec::new();
-        let network = training(steps).run(&device, |_, loss| losses.push(loss), Progress::none()).unwrap();
-        assert!(losses.len() as u64 == steps && losses.iter().all(|loss| loss.is_finite()));
-        LandmarkErrors::measure(&network, &held_out, 64, &device, Progress::none()).unwrap()
-    };
-    let (before, after) = (measure(0), measure(40));
+    let directory = tempfile::tempdir().unwrap();
+    let rate = LearningRate { peak: 3e-3, warmup: 2, decay: Decay::Cosine { floor: 0.0 } };
+    let mut stage = Stage::new("landmarks", &["*"], STEPS, 16, rate);
+    stage.parameters.freeze.push("canonical".into());
+    let settings = RunSettings { validate_every: 0, ..RunSettings::new(3, vec![stage]) };
+    let first = task().networks().unwrap();
+    let before = task().errors(&first, Progress::none()).unwrap();
+    let mut trainer = Trainer::start(task(), first.clone(), settings, directory.path()).unwrap();
+    trainer.run(Progress::none(), |_| Ok(())).unwrap();
+    let after = task().errors(trainer.networks(), Progress::none()).unwrap();
     println!("{before:?}\n{after:?}");
     assert!(after.points < 0.85 * before.points, "{} {}", before.points, after.points);
+
+    // What was written is what was trained, and the mean head is as it was.
+    let checkpoint = skyreels_train::run::latest(directory.path()).unwrap().unwrap();
+    let again = task().errors(&task().load(&checkpoint).unwrap(), Progress::none()).unwrap();
+    assert_eq!(again, after);
+    let head = |network: &skyreels_landmarks::compact::CompactNetwork| network.canonical().into_data();
+    assert_eq!(head(trainer.networks()), head(&first));
 }
 
 #[test]
 fn a_sample_is_the_same_whenever_it_is_asked_for_and_its_points_lie_on_the_face() {
-    let samples = training(0).samples();
+    let samples = LandmarkTask::samples(&task());
     let batch = samples.batch(0..24).unwrap();
     let again = samples.get(17).unwrap();
     assert_eq!((&batch[17].picture, &batch[17].points), (&again.picture, &again.points));

@@ -55,6 +55,19 @@ impl CompactConfig {
         Ok(())
     }
 
+    /// Floating-point operations of one look, a multiplication and an addition counted as two.
+    pub fn flops(&self) -> u64 {
+        let inputs = std::iter::once(3).chain(self.channels.iter().copied());
+        let stages = inputs.zip(&self.channels).enumerate().map(|(level, (input, output))| {
+            let pixels = (self.side >> (level + 1)).pow(2);
+            pixels * KERNEL * KERNEL * output * (input + 2 * output)
+        });
+        let cells = (self.side >> self.channels.len()).pow(2);
+        let squeezed = cells * self.squeezed * self.channels.last().copied().unwrap_or(0);
+        let joined = self.features * (self.squeezed * cells + 3 * LANDMARKS + BLENDSHAPES + 1);
+        2 * (stages.sum::<usize>() + squeezed + joined) as u64
+    }
+
     /// An untrained regressor; its weights are whatever the device draws.
     ///
     /// # Errors
@@ -159,7 +172,7 @@ impl CompactNetwork {
     pub fn with_means(mut self, points: Tensor<2>, scores: Tensor<1>, head: Tensor<2>) -> Self {
         // A score of 0 or 1 would need a bias without end.
         let scores = scores.clamp(LEAST_SCORE, 1.0 - LEAST_SCORE);
-        let logits = (scores.clone() / (1.0 - scores)).log();
+        let logits = scores.clone().log() - scores.mul_scalar(-1.0).add_scalar(1.0).log();
         self.points.bias = Some(Param::from_tensor(points.reshape([3 * LANDMARKS])));
         self.scores.bias = Some(Param::from_tensor(logits));
         self.canonical = Param::from_tensor(head).set_require_grad(false);

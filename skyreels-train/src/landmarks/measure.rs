@@ -1,12 +1,12 @@
 //! How far the network is from the truth.
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use skyreels_core::Progress;
 use skyreels_landmarks::compact::CompactNetwork;
 
+use super::loss::pictures;
 use super::samples::{Sample, Samples};
-use super::training::{numbers, pictures};
-use crate::Result;
+use crate::{Error, Result};
 
 /// Pictures that are looked at together.
 const BATCH: u64 = 32;
@@ -85,4 +85,9 @@ pub(super) fn face_side(points: &[[f32; 3]]) -> f32 {
         values.clone().fold(f32::MIN, f32::max) - values.fold(f32::MAX, f32::min)
     };
     extent(0).max(extent(1))
+}
+
+/// Numbers that come back from a device.
+pub(super) fn numbers<const D: usize>(stage: &'static str, tensor: Tensor<D>) -> Result<Vec<f32>> {
+    tensor.try_into_vec_as::<f32>().map_err(|error| Error::Device { stage, reason: error.to_string() })
 }
