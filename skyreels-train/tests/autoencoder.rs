@@ -2,12 +2,18 @@
 
 mod support;
 
-use burn::tensor::Device;
+use std::sync::Arc;
+
+use burn::tensor::{DType, Device, Distribution, Tensor};
+use skyreels_core::{Precision, Progress};
 use skyreels_train::autoencoder::{AutoencoderSettings, AutoencoderTask};
-use skyreels_train::optimise::LearningRate;
+use skyreels_train::autoencoder::{Autoencoder, ReconstructionLoss};
+use skyreels_train::optimise::{Gradients, LearningRate, Pieces};
 use skyreels_train::run::{RunSettings, Task, Trainer};
 use skyreels_train::stage::Stage;
-use support::{vae, world, write_model};
+use skyreels_vae::differentiate::Tape;
+use skyreels_vae::{CausalVae, Tiling};
+use support::{random, vae, world, write_model};
 
 #[test]
 fn a_tiny_vae_reconstructs_people_it_has_never_seen_clearly_better_than_at_first() {
@@ -36,4 +42,46 @@ fn a_tiny_vae_reconstructs_people_it_has_never_seen_clearly_better_than_at_first
     let factor = config["scaling_factor"].as_f64().unwrap();
     assert!(factor > 0.05 && factor < 50.0 && factor != 0.7, "{factor}");
     assert!(saved.join("scheduler/scheduler_config.json").is_file());
+}
+
+#[test]
+fn in_pieces_the_gradients_are_those_of_the_whole_graph() {
+    let device = Device::flex().autodiff();
+    let networks = Autoencoder { vae: random(CausalVae::new(&vae(), &device).unwrap(), 5, Precision::F32) };
+    let loss = ReconstructionLoss { kl: 0.1, ..ReconstructionLoss::default() };
+    // Two batches of frames: what is kept between them has gradients too.
+    let plain = Device::flex();
+    let noise = |shape| Tensor::<5>::from_inner(Tensor::random(shape, Distribution::Normal(0.0, 1.0), &plain));
+    let (frames, draw) = (noise([2, 3, 17, 16, 24]), noise([2, 8, 5, 2, 3]));
+
+    let posterior = networks.vae.encode(frames.clone(), Tiling::Off, Progress::none()).unwrap();
+    let sample = posterior.sample(draw.clone()).unwrap();
+    let made = networks.vae.decode(sample, Tiling::Off, Progress::none()).unwrap();
+    let whole_loss = loss.of(made, frames.clone(), &posterior);
+    let whole = Gradients::collect(&networks, &whole_loss.backward());
+
+    let pieces = Pieces::for_device(&device, DType::F32).unwrap();
+    let tape: Arc<dyn Tape> = pieces.clone();
+    let posterior = networks.vae.encode_on_tape(frames.clone(), &tape).unwrap();
+    let made = networks.vae.decode_on_tape(posterior.sample(draw).unwrap(), &tape).unwrap();
+    let pieces_loss = loss.of(made, frames, &posterior);
+    let ours = pieces.backward(&pieces_loss, &networks);
+
+    let [a, b] = [whole_loss, pieces_loss].map(|loss| loss.into_scalar::<f32>());
+    assert!((a - b).abs() < 1e-4 * a, "{a} {b}");
+    assert_eq!(ours.keys().collect::<Vec<_>>(), whole.keys().collect::<Vec<_>>());
+    let mut worst = (0.0, String::new());
+    for key in whole.keys() {
+        let [ours, theirs] = [&ours, &whole].map(|gradients| gradients.get(key).unwrap());
+        let size = theirs.clone().square().sum().sqrt().into_scalar::<f32>();
+        let error = (ours - theirs).square().sum().sqrt().into_scalar::<f32>() / size.max(1e-4 * whole.norm() as f32);
+        if error > worst.0 {
+            worst = (error, key.to_string());
+        }
+    }
+    println!("largest relative difference {:e} at {}", worst.0, worst.1);
+    assert!(worst.0 < 1e-3, "{worst:?}");
+    let mut difference = ours;
+    difference.add(whole.clone().scaled(-1.0));
+    assert!(difference.norm() < 2e-5 * whole.norm(), "{:e}", difference.norm() / whole.norm());
 }

@@ -5,10 +5,10 @@ use burn::nn::conv::{Conv2d, Conv3d};
 use burn::tensor::{Device, Tensor};
 use skyreels_core::nn::{self, silu};
 
-use crate::conv::{CausalConv, doubling_frame_conv, halving_frame_conv, point_conv};
+use crate::conv::{CausalConv, apply_point_conv, doubling_frame_conv, halving_frame_conv, point_conv};
 use crate::host::{self, Clip};
 use crate::norm::Norm;
-use crate::pass::Pass;
+use crate::pass::{Pass, TimeCache};
 use crate::resize::{double_frames, halve_frames};
 
 /// Residual blocks between the last level and the ends.
@@ -40,13 +40,15 @@ impl<N: Norm> Resnet<N> {
         if host::serves(&x) && !pass.is_watched() {
             return self.on_host(x, guide, pass);
         }
+        // Two pieces need it: the norm and the sum.
+        let x = pass.cache.leaf(x);
         let dtype = x.dtype();
         let h = pass.named("norm1", |_| self.norm1.forward(x.clone(), guide));
         let h = pass.named("conv1", |pass| self.conv1.forward(silu(h).cast(dtype), pass.cache));
         let h = pass.named("norm2", |_| self.norm2.forward(h, guide));
         let h = pass.named("conv2", |pass| self.conv2.forward(silu(h).cast(dtype), pass.cache));
         match &self.conv_shortcut {
-            Some(conv) => conv.forward(x) + h,
+            Some(conv) => apply_point_conv(conv, x) + h,
             None => x + h,
         }
     }
@@ -116,9 +118,9 @@ impl Upsample {
         Self { conv: nn::conv2d([channels; 2], 3, 1, device), time }
     }
 
-    pub(crate) fn forward(&self, x: Tensor<5>) -> Tensor<5> {
+    pub(crate) fn forward(&self, x: Tensor<5>, cache: &TimeCache) -> Tensor<5> {
         // The convolution works frame by frame: frames are repeated after it, not before.
-        let x = doubling_frame_conv(&self.conv, x);
+        let x = doubling_frame_conv(&self.conv, x, cache);
         if self.time { double_frames(x) } else { x }
     }
 }

@@ -42,7 +42,14 @@ impl CausalConv {
         if host::serves(&x) {
             return Clip::new(x).conv(&self.kernel(), PAST, cache).into_tensor();
         }
-        self.conv.forward(cache.extend(x, PAST))
+        let x = cache.extend(x, PAST);
+        match cache.tape() {
+            Some(tape) => {
+                let bias = self.conv.bias.as_ref().map(|bias| (bias.id, bias.val()));
+                tape.0.convolution(x, (self.conv.weight.id, self.conv.weight.val()), bias)
+            }
+            None => self.conv.forward(x),
+        }
     }
 
     /// The convolution of the SiLU of the norm of `x`, added to `sum` if there is one.
@@ -74,7 +81,7 @@ impl PointConv {
     }
 
     pub(crate) fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        self.conv.forward(x)
+        apply_point_conv(&self.conv, x)
     }
 }
 
@@ -83,8 +90,29 @@ pub(crate) fn point_conv(channels: [usize; 2], device: &Device) -> Conv3d {
     nn::conv3d(channels, [1; 3], [0; 3], device)
 }
 
+/// Applies a 1x1x1 convolution: as a product of matrices where gradients are asked for, which costs less to differentiate.
+pub(crate) fn apply_point_conv(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
+    if !x.device().is_autodiff() {
+        return conv.forward(x);
+    }
+    let [batch, from, frames, height, width] = x.dims();
+    let weight = conv.weight.val();
+    let to = weight.dims()[0];
+    let y = weight.reshape([1, to, from]).matmul(x.reshape([batch, from, frames * height * width]));
+    let y = match &conv.bias {
+        Some(bias) => y + bias.val().reshape([1, to, 1]),
+        None => y,
+    };
+    y.reshape([batch, to, frames, height, width])
+}
+
 /// A 3x3 convolution of each frame at twice its size, with zeros around it.
-pub(crate) fn doubling_frame_conv(conv: &Conv2d, x: Tensor<5>) -> Tensor<5> {
+pub(crate) fn doubling_frame_conv(conv: &Conv2d, x: Tensor<5>, cache: &TimeCache) -> Tensor<5> {
+    if let Some(tape) = cache.tape() {
+        let bias = conv.bias.as_ref().map(|bias| (bias.id, bias.val()));
+        let x = tape.0.leaf(double_size(x));
+        return tape.0.convolution(x, (conv.weight.id, conv.weight.val().unsqueeze_dim(2)), bias);
+    }
     if host::serves(&x) {
         return Clip::new(x).doubled_conv(&kernel(conv.weight.val(), &conv.bias)).into_tensor();
     }

@@ -62,7 +62,7 @@ impl Decoder {
     /// # Shapes
     /// `[batch, latent_channels, t, h, w] -> [batch, 3, frames, 8 h, 8 w]`
     pub(crate) fn forward(&self, latents: Tensor<5>, pass: &mut Pass) -> Tensor<5> {
-        let latents = latents.cast(self.conv_in.dtype());
+        let latents = pass.cache.leaf(latents.cast(self.conv_in.dtype()));
         let mut x = pass.named("conv_in", |pass| self.conv_in.forward(latents.clone(), pass.cache));
         x = pass.named("mid_block", |pass| self.mid_block.forward(x, &latents, pass));
         for (level, block) in self.up_blocks.iter().enumerate() {
@@ -81,6 +81,6 @@ impl Decoder {
 impl UpBlock {
     fn forward(&self, x: Tensor<5>, latents: &Tensor<5>, pass: &mut Pass) -> Tensor<5> {
         let x = resnets(&self.resnets, x, latents, pass);
-        self.upsamplers.iter().fold(x, |x, up| pass.named("upsamplers.0", |_| up.forward(x)))
+        self.upsamplers.iter().fold(x, |x, up| pass.named("upsamplers.0", |pass| up.forward(x, pass.cache)))
     }
 }

@@ -9,6 +9,7 @@ use crate::batches::{frame_batches, latent_batches};
 use crate::blend::blend;
 use crate::config::VaeConfig;
 use crate::decoder::Decoder;
+use crate::differentiate::TapeRef;
 use crate::encoder::Encoder;
 use crate::error::{Error, Result};
 use crate::memory::{decode_numbers, encode_numbers};
@@ -115,6 +116,11 @@ impl Batches {
         Self { x, ranges, cache: TimeCache::default() }
     }
 
+    /// Batches of a clip whose network is differentiated in pieces.
+    fn on_tape<H: Half>(x: Tensor<5>, tape: &TapeRef) -> Self {
+        Self { cache: TimeCache::on_tape(tape.clone()), ..Self::new::<H>(x) }
+    }
+
     pub(crate) fn next<H: Half>(&mut self, half: &H, trace: &mut Trace) -> Option<Tensor<5>> {
         let range = self.ranges.next()?;
         let x = self.x.clone().narrow(2, range.start, range.len());
@@ -181,6 +187,17 @@ pub(crate) fn run<H: Half>(
         Some(plan) => tiled(&plan, &x, clip),
         None => clip(x),
     }
+}
+
+/// Runs a half over a whole clip, cut into pieces; `x` is a leaf or has no gradient.
+pub(crate) fn run_on_tape<H: Half>(half: &H, config: &VaeConfig, x: Tensor<5>, tape: &TapeRef) -> Result<Tensor<5>> {
+    check::<H>(config, &x)?;
+    let mut batches = Batches::on_tape::<H>(x, tape);
+    let mut parts = Vec::with_capacity(batches.remaining());
+    while let Some(part) = batches.next(half, &mut Trace::off()) {
+        parts.push(part);
+    }
+    Ok(join(parts, 2))
 }
 
 /// Tiles row by row: each blends with the one above it, then with the one to its left, both of

@@ -6,6 +6,7 @@ mod blocks;
 mod config;
 mod conv;
 mod decoder;
+pub mod differentiate;
 mod encoder;
 mod error;
 mod flops;

@@ -1,6 +1,7 @@
 //! The whole VAE, and the landmark guider that is its encoder with other weights.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -9,9 +10,10 @@ use skyreels_core::{Limits, Precision, Progress};
 
 use crate::config::VaeConfig;
 use crate::decoder::Decoder;
+use crate::differentiate::{Tape, TapeRef};
 use crate::encoder::Encoder;
 use crate::error::{Error, Result};
-use crate::halves::{Batches, check, run};
+use crate::halves::{Batches, check, run, run_on_tape};
 use crate::pass::Trace;
 use crate::posterior::Posterior;
 use crate::tiling::Tiling;
@@ -129,6 +131,31 @@ impl CausalVae {
         trace: &mut Trace,
     ) -> Result<Tensor<5>> {
         run(&self.decoder, &self.config, latents, tiling, progress, trace)
+    }
+
+    /// [`encode`](Self::encode) without tiles for a device with automatic differentiation, its graph cut into pieces by `tape`.
+    ///
+    /// # Shapes
+    /// As [`encode`](Self::encode).
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for sizes that cannot be encoded.
+    pub fn encode_on_tape(&self, frames: Tensor<5>, tape: &Arc<dyn Tape>) -> Result<Posterior> {
+        let moments = run_on_tape(&self.encoder, &self.config, frames, &TapeRef(tape.clone()))?;
+        let Posterior { mean, logvar } = Posterior::from_moments(tape.leaf(moments));
+        // What is made of one of them may be another piece than what is made of both.
+        Ok(Posterior { mean: tape.leaf(mean), logvar: tape.leaf(logvar) })
+    }
+
+    /// [`decode`](Self::decode) without tiles for a device with automatic differentiation, its graph cut into pieces by `tape`.
+    ///
+    /// # Shapes
+    /// As [`decode`](Self::decode).
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for sizes that cannot be decoded.
+    pub fn decode_on_tape(&self, latents: Tensor<5>, tape: &Arc<dyn Tape>) -> Result<Tensor<5>> {
+        run_on_tape(&self.decoder, &self.config, tape.leaf(latents), &TapeRef(tape.clone()))
     }
 
     /// Decodes batch by batch without tiles, so that frames can be written while the next ones

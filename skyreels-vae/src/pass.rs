@@ -5,6 +5,8 @@ use std::fmt::Display;
 
 use burn::tensor::Tensor;
 
+use crate::differentiate::TapeRef;
+
 /// The last frames of every causal convolution's input, in the order in which the convolutions
 /// run.
 #[derive(Debug, Default)]
@@ -12,9 +14,28 @@ pub(crate) struct TimeCache {
     past: Vec<Tensor<5>>,
     next: usize,
     last_batch: bool,
+    tape: Option<TapeRef>,
 }
 
 impl TimeCache {
+    /// A cache for a network that is differentiated in pieces.
+    pub(crate) fn on_tape(tape: TapeRef) -> Self {
+        Self { tape: Some(tape), ..Self::default() }
+    }
+
+    /// What cuts the graph, where something does.
+    pub(crate) fn tape(&self) -> Option<&TapeRef> {
+        self.tape.as_ref()
+    }
+
+    /// The value as a leaf where the graph is cut, else as it is.
+    pub(crate) fn leaf(&self, x: Tensor<5>) -> Tensor<5> {
+        match &self.tape {
+            Some(tape) => tape.0.leaf(x),
+            None => x,
+        }
+    }
+
     /// Starts the next batch of the same clip; nothing is kept of the last one.
     pub(crate) fn start_batch(&mut self, last: bool) {
         self.next = 0;
@@ -29,7 +50,8 @@ impl TimeCache {
     pub(crate) fn extend(&mut self, x: Tensor<5>, count: usize) -> Tensor<5> {
         let slot = self.next_slot();
         let past = self.past(slot).unwrap_or_else(|| x.clone().narrow(2, 0, 1).repeat_dim(2, count));
-        let extended = Tensor::cat(vec![past, x], 2);
+        // What is kept for the next batch belongs to another piece than what is convolved.
+        let extended = self.leaf(Tensor::cat(vec![past, x], 2));
         self.keep(slot, || {
             let frames = extended.dims()[2];
             // Joining copies: a slice alone may keep the whole tensor alive.

@@ -14,11 +14,12 @@ use skyreels_core::diffusion::NoiseGenerator;
 use skyreels_core::output::write_file;
 use skyreels_core::pixels::{frames_to_tensor, values_to_frames};
 use skyreels_core::{Error as CoreError, Frame, Limits, Precision, Progress};
+use skyreels_vae::differentiate::Tape;
 use skyreels_vae::{CausalVae, Tiling, VaeConfig, decode_flops, encode_flops};
 
 use super::loss::ReconstructionLoss;
 use crate::data::{Dataset, Order, mix};
-use crate::optimise::Gradients;
+use crate::optimise::{Gradients, Pieces};
 use crate::run::{STATE, Samples, Task, link_others, save_component};
 use crate::stage::Stage;
 use crate::{Error, Result};
@@ -227,12 +228,25 @@ impl Task for AutoencoderTask<'_> {
         }
         let frames = Tensor::<5>::from_inner(Tensor::cat(frames, 0));
         let noise = Tensor::<5>::from_inner(Tensor::cat(noise, 0));
-        let posterior = networks.vae.encode(frames.clone(), Tiling::Off, Progress::none())?;
-        let made = networks.vae.decode(posterior.sample(noise)?, Tiling::Off, Progress::none())?;
+        let (vae, device) = (&networks.vae, frames.device());
+        let pieces = Pieces::for_device(&device, frames.dtype());
+        let (made, posterior) = match &pieces {
+            Some(pieces) => {
+                let tape: Arc<dyn Tape> = pieces.clone();
+                let posterior = vae.encode_on_tape(frames.clone(), &tape)?;
+                (vae.decode_on_tape(posterior.sample(noise)?, &tape)?, posterior)
+            }
+            None => {
+                let posterior = vae.encode(frames.clone(), Tiling::Off, Progress::none())?;
+                (vae.decode(posterior.sample(noise)?, Tiling::Off, Progress::none())?, posterior)
+            }
+        };
         let loss = self.settings.loss.of(made, frames, &posterior).mul_scalar(share);
-        let gradients = loss.backward();
-        let value = f64::from(loss.into_scalar::<f32>());
-        Ok((value, Gradients::collect(networks, &gradients)))
+        let gradients = match &pieces {
+            Some(pieces) => pieces.backward(&loss, networks),
+            None => Gradients::collect(networks, &loss.backward()),
+        };
+        Ok((f64::from(loss.into_scalar::<f32>()), gradients))
     }
 
     fn flops(&self, _: &Autoencoder, examples: u64) -> u64 {

@@ -14,7 +14,7 @@ use skyreels_dit::{Rotary, Transformer};
 use super::attention::attention_gradients;
 use super::batch::Batch;
 use super::denoising::Denoising;
-use super::gradients::{Loss, inputs, rotary};
+use super::gradients::{Loss, differentiate, inputs, pieces, rotary};
 use crate::Result;
 use crate::optimise::Gradients;
 
@@ -27,7 +27,7 @@ struct Cotangent {
 
 pub(super) fn by_blocks(model: &Denoising, batch: &Batch, loss: &Loss) -> Result<(f64, Gradients)> {
     let plain = model.valid();
-    let (latents, identity) = inputs(&plain, batch)?;
+    let (latents, identity) = inputs(&plain, batch, None)?;
     let [_, frames, _, height, width] = latents.dims();
     let grid = model.transformer.config().grid(frames, height, width)?;
     let tables = rotary(model.transformer.config(), &latents)?;
@@ -78,12 +78,13 @@ fn head(
 
 /// From the inputs to the tokens in front of the first block, the guider included where it is trained.
 fn embedding(model: &Denoising, batch: &Batch, cotangent: Cotangent, sum: &mut Gradients) -> Result<()> {
-    let (latents, identity) = inputs(model, batch)?;
+    let pieces = pieces(model, batch);
+    let (latents, identity) = inputs(model, batch, pieces.as_ref())?;
     let tokens = model.transformer.tokens(latents, identity, &batch.timesteps)?;
     let product = against(tokens.video, cotangent.video)
         + against(tokens.identity, cotangent.identity)
         + against(tokens.time, cotangent.time);
-    sum.add(Gradients::collect(model, &product.backward()));
+    sum.add(differentiate(&product, model, pieces.as_deref()));
     Ok(())
 }
 

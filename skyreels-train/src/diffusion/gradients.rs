@@ -1,18 +1,21 @@
 //! The loss of a batch, and its gradients.
 
+use std::sync::Arc;
+
 use burn::module::Module;
 use burn::tensor::Tensor;
 use skyreels_core::Progress;
 use skyreels_core::diffusion::Schedule;
 use skyreels_dit::{Rotary, TransformerConfig};
 use skyreels_vae::Tiling;
+use skyreels_vae::differentiate::Tape;
 
 use super::batch::{Batch, Control};
 use super::blocks::by_blocks;
 use super::denoising::Denoising;
 use crate::Result;
 use crate::loss::{Objective, weighted_mse};
-use crate::optimise::Gradients;
+use crate::optimise::{Gradients, Pieces};
 
 /// What is computed twice to save memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -67,18 +70,36 @@ pub fn loss_and_gradients(
 /// Those of [`loss_and_gradients`].
 pub(crate) fn loss_only(model: &Denoising, batch: &Batch, loss: &Loss) -> Result<f64> {
     let model = model.valid();
-    let prediction = predict(&model, batch)?;
+    let prediction = predict(&model, batch, None)?;
     Ok(f64::from(loss.of(prediction, batch)?.into_scalar::<f32>()))
 }
 
 fn whole(model: &Denoising, batch: &Batch, loss: &Loss) -> Result<(f64, Gradients)> {
-    let value = loss.of(predict(model, batch)?, batch)?;
-    let gradients = value.backward();
-    Ok((f64::from(value.into_scalar::<f32>()), Gradients::collect(model, &gradients)))
+    let pieces = pieces(model, batch);
+    let value = loss.of(predict(model, batch, pieces.as_ref())?, batch)?;
+    let gradients = differentiate(&value, model, pieces.as_deref());
+    Ok((f64::from(value.into_scalar::<f32>()), gradients))
 }
 
-fn predict(model: &Denoising, batch: &Batch) -> Result<Tensor<5>> {
-    let (latents, identity) = inputs(model, batch)?;
+/// What differentiates a guider that is trained; `None` where the device does that well, or nothing is to be done.
+pub(super) fn pieces(model: &Denoising, batch: &Batch) -> Option<Arc<Pieces>> {
+    match &batch.control {
+        Control::Latents(_) => None,
+        // Guider and transformer are loaded in one precision.
+        Control::Clips { clips, .. } => Pieces::for_device(&clips.device(), model.transformer.dtype()),
+    }
+}
+
+/// Gradients of the model's parameters.
+pub(super) fn differentiate(value: &Tensor<1>, model: &Denoising, pieces: Option<&Pieces>) -> Gradients {
+    match pieces {
+        Some(pieces) => pieces.backward(value, model),
+        None => Gradients::collect(model, &value.backward()),
+    }
+}
+
+fn predict(model: &Denoising, batch: &Batch, pieces: Option<&Arc<Pieces>>) -> Result<Tensor<5>> {
+    let (latents, identity) = inputs(model, batch, pieces)?;
     let rotary = rotary(model.transformer.config(), &latents)?;
     let trace = &mut skyreels_dit::Trace::off();
     Ok(model.transformer.denoise(latents, identity, &batch.timesteps, &rotary, trace)?)
@@ -91,13 +112,22 @@ pub(super) fn rotary(config: &TransformerConfig, latents: &Tensor<5>) -> Result<
 }
 
 /// What the denoiser is shown: latents on the channel axis, and embedded identity tokens.
-pub(super) fn inputs(model: &Denoising, batch: &Batch) -> Result<(Tensor<5>, Tensor<3>)> {
+///
+/// A guider that is trained is differentiated on the tape.
+pub(super) fn inputs(
+    model: &Denoising,
+    batch: &Batch,
+    pieces: Option<&Arc<Pieces>>,
+) -> Result<(Tensor<5>, Tensor<3>)> {
     let control = match &batch.control {
         Control::Latents(latents) => latents.clone(),
         Control::Clips { clips, keep } => {
             let guider = &model.pose_guider;
-            let mean = guider.encode(clips.clone(), Tiling::Off, Progress::none())?.mean;
-            guider.scale(mean).swap_dims(1, 2) * keep.clone()
+            let posterior = match pieces {
+                Some(pieces) => guider.encode_on_tape(clips.clone(), &(pieces.clone() as Arc<dyn Tape>))?,
+                None => guider.encode(clips.clone(), Tiling::Off, Progress::none())?,
+            };
+            guider.scale(posterior.mean).swap_dims(1, 2) * keep.clone()
         }
     };
     let latents = Tensor::cat(vec![batch.noisy.clone(), control, batch.image.clone()], 2);

@@ -31,6 +31,10 @@ impl Gradients {
         Self { by_key: collector.found }
     }
 
+    pub(super) fn from_map(by_key: BTreeMap<String, Tensor<1>>) -> Self {
+        Self { by_key }
+    }
+
     /// Adds other gradients; those of keys that are not here yet are taken over.
     pub fn add(&mut self, other: Self) {
         for (key, gradient) in other.by_key {

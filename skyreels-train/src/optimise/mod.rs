@@ -9,6 +9,7 @@ mod gradients;
 mod learning_rate;
 mod pattern;
 mod store;
+mod tape;
 mod trained;
 
 pub use adamw::{AdamWSettings, Optimizer};
@@ -17,5 +18,6 @@ pub use gradients::Gradients;
 pub use learning_rate::{Decay, LearningRate};
 pub use pattern::{Patterns, matches};
 pub(crate) use store::{read_tensors, write_tensors};
+pub use tape::Pieces;
 pub use trained::{keys, trainable_only};
 pub(crate) use trained::{overwrite, reduced, values};

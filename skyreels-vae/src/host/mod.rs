@@ -7,6 +7,7 @@
 //! shows it.
 
 mod conv;
+pub(crate) mod gradient;
 mod moments;
 mod padded;
 mod silu;
