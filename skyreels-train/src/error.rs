@@ -12,6 +12,14 @@ pub enum Error {
     /// Of the denoiser and the vision tower.
     #[error(transparent)]
     Dit(#[from] skyreels_dit::Error),
+    /// The device failed while a network was running.
+    #[error("computing {what} failed: {reason}; check the device and its free memory")]
+    Inference {
+        /// What was computed.
+        what: &'static str,
+        /// The device's answer.
+        reason: String,
+    },
     /// An argument that makes no sense.
     #[error("{what}: {reason}")]
     Invalid {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod error;
+pub mod flow;
 pub mod golden;
 pub mod loss;
 pub mod world;
