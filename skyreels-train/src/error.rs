@@ -12,6 +12,12 @@ pub enum Error {
     /// Of the denoiser and the vision tower.
     #[error(transparent)]
     Dit(#[from] skyreels_dit::Error),
+    /// Of faces, motion and drawing.
+    #[error(transparent)]
+    Landmarks(#[from] skyreels_landmarks::Error),
+    /// Of the VAE.
+    #[error(transparent)]
+    Vae(#[from] skyreels_vae::Error),
     /// The device failed while a network was running.
     #[error("computing {what} failed: {reason}; check the device and its free memory")]
     Inference {
@@ -41,6 +47,20 @@ pub enum Error {
         /// Where it happened.
         timestep: usize,
     },
+}
+
+impl Error {
+    /// True when the caller's progress callback asked to stop.
+    pub fn is_cancelled(&self) -> bool {
+        let core = match self {
+            Self::Core(error)
+            | Self::Dit(skyreels_dit::Error::Core(error))
+            | Self::Landmarks(skyreels_landmarks::Error::Core(error))
+            | Self::Vae(skyreels_vae::Error::Core(error)) => error,
+            _ => return false,
+        };
+        matches!(core, skyreels_core::Error::Cancelled { .. })
+    }
 }
 
 /// Result of this crate.
