@@ -10,6 +10,7 @@ mod inspect;
 mod landmarks;
 mod motion;
 mod points;
+mod prepare;
 mod report;
 mod source;
 mod verify;
@@ -45,6 +46,7 @@ pub fn main() -> ExitCode {
         Command::Decode(command) => decode::run(command, &reporter),
         Command::Verify(command) => verify::run(command, &reporter),
         Command::Inspect(command) => inspect::run(command, &reporter),
+        Command::Prepare(command) => prepare::run(command, &reporter),
         Command::Init(command) => init::run(command, &reporter),
     };
     reporter.finish();
