@@ -94,7 +94,7 @@ fn a_performance_becomes_clips_that_come_back_as_they_were() {
     let prepared = run(&[source], &output, Share::ALL, &tracker);
     assert_eq!(reasons(&prepared[0]), [Reason::Short]);
     let manifest = output.join(MANIFEST);
-    let summary = assemble(&[output.clone()], &manifest, &EVERYTHING).unwrap();
+    let summary = assemble(std::slice::from_ref(&output), &manifest, &EVERYTHING).unwrap();
     assert_eq!((summary.sources, summary.clips, summary.head.len()), (1, 3, 3));
 
     let dataset = PreparedDataset::open(&manifest, &Limits::default()).unwrap();
@@ -211,10 +211,10 @@ fn thresholds_come_from_what_was_measured() {
     let manifest = output.join(MANIFEST);
     let rules = |head, mouth| MotionRules { head, mouth };
     let zero = Threshold::Value(0.0);
-    let half = assemble(&[output.clone()], &manifest, &rules("50%".parse().unwrap(), zero)).unwrap();
+    let half = assemble(std::slice::from_ref(&output), &manifest, &rules("50%".parse().unwrap(), zero)).unwrap();
     assert_eq!((half.clips, half.rejected[&Reason::StillHead]), (2, 2));
     assert_eq!(half.least.head, half.head.quantile(0.5));
-    let none = assemble(&[output.clone()], &manifest, &rules(zero, Threshold::Value(9.0))).unwrap();
+    let none = assemble(std::slice::from_ref(&output), &manifest, &rules(zero, Threshold::Value(9.0))).unwrap();
     assert_eq!((none.clips, none.rejected[&Reason::StillMouth]), (0, 4));
     assert!(PreparedDataset::open(&manifest, &Limits::default()).is_err(), "there is no clip");
     assert!("-3".parse::<Threshold>().is_err() && "101%".parse::<Threshold>().is_err());

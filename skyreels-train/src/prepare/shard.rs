@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use burn::tensor::{DType, TensorData};
+use burn::tensor::TensorData;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use skyreels_core::checkpoint::Weights;
@@ -41,7 +41,7 @@ fn stored(number: usize, clip: &PreparedClip) -> Vec<Stored> {
     let floats = |name: &str, shape: Vec<usize>, values: &mut dyn Iterator<Item = f32>| {
         (key(number, name), Dtype::F32, shape, values.flat_map(f32::to_le_bytes).collect())
     };
-    let data = |name: &str, data: &TensorData| floats(name, data.shape.to_vec(), &mut data.iter::<f32>());
+    let data = |name: &str, data: &TensorData| floats(name, data.shape().to_vec(), &mut data.iter::<f32>());
     let mut tensors = vec![
         pictures("frames", &clip.frames),
         pictures("guide", &clip.guide),
@@ -74,7 +74,7 @@ pub(super) fn read(path: &Path, number: usize, limits: &Limits) -> Result<Prepar
     };
     let clip = PreparedClip { frames, guide, identity, weights: values, latents, tokens: shard.floats("tokens")? };
     let like = |frames: &[Frame]| (frames.len(), frames.first().map(Frame::dimensions));
-    if like(&clip.guide) != like(&clip.frames) || weights.shape.as_slice() != clip.weights_size() {
+    if like(&clip.guide) != like(&clip.frames) || weights.shape().as_slice() != clip.weights_size() {
         return Err(shard.malformed("guide", "guide and weights have other sizes than the frames").into());
     }
     Ok(clip)
@@ -117,6 +117,6 @@ impl Shard<'_> {
         if values.iter().any(|value| !value.is_finite()) {
             return Err(self.malformed(name, "it holds NaN or infinity"));
         }
-        Ok(Some(TensorData::new(values, shape.to_vec()).convert_dtype(DType::F32)))
+        Ok(Some(TensorData::new(values, shape.to_vec())))
     }
 }
