@@ -96,7 +96,7 @@ fn turned(a: HeadAngles, b: HeadAngles) -> f32 {
 pub enum Threshold {
     /// In the measure's unit.
     Value(f32),
-    /// So many of all clips move less, 0 to 1.
+    /// This share of all clips, 0 to 1 and rounded down to whole ones, moves less.
     Quantile(f64),
 }
 
@@ -105,7 +105,7 @@ impl Threshold {
     pub fn of(&self, measured: &Distribution) -> f32 {
         match self {
             Self::Value(value) => *value,
-            Self::Quantile(share) => measured.quantile(*share),
+            Self::Quantile(share) => measured.least_beyond(*share),
         }
     }
 }

@@ -51,6 +51,12 @@ impl Distribution {
         below + (above - below) * place.fract() as f32
     }
 
+    /// The least value of what remains when the lowest `share` of the values, rounded down, is left out; 0 when there are none.
+    pub fn least_beyond(&self, share: f64) -> f32 {
+        let left_out = (share.clamp(0.0, 1.0) * self.0.len() as f64) as usize;
+        self.0.get(left_out).or(self.0.last()).copied().unwrap_or(0.0)
+    }
+
     /// How many values there are.
     pub fn len(&self) -> usize {
         self.0.len()
