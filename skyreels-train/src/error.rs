@@ -18,12 +18,12 @@ pub enum Error {
     /// Of faces, motion and drawing.
     #[error(transparent)]
     Landmarks(#[from] skyreels_landmarks::Error),
-    /// The device failed.
-    #[error("{stage}: the device failed: {reason}")]
-    Device {
-        /// What was being done.
-        stage: &'static str,
-        /// What the device says.
+    /// The device failed while a network was running.
+    #[error("computing {what} failed: {reason}; check the device and its free memory")]
+    Inference {
+        /// What was computed.
+        what: &'static str,
+        /// The device's answer.
         reason: String,
     },
     /// The loss, or a gradient, is no number any more.
@@ -79,18 +79,16 @@ impl Error {
 
     /// True when the caller's progress callback asked to stop.
     pub fn is_cancelled(&self) -> bool {
-        match self {
-            Self::Core(error) | Self::Vae(skyreels_vae::Error::Core(error)) => is_cancelled(error),
-            Self::Landmarks(skyreels_landmarks::Error::Core(error)) => is_cancelled(error),
-            Self::Dit(skyreels_dit::Error::Core(error)) => is_cancelled(error),
-            _ => false,
-        }
+        let core = match self {
+            Self::Core(error)
+            | Self::Dit(skyreels_dit::Error::Core(error))
+            | Self::Landmarks(skyreels_landmarks::Error::Core(error))
+            | Self::Vae(skyreels_vae::Error::Core(error)) => error,
+            _ => return false,
+        };
+        matches!(core, skyreels_core::Error::Cancelled { .. })
     }
 }
 
-fn is_cancelled(error: &skyreels_core::Error) -> bool {
-    matches!(error, skyreels_core::Error::Cancelled { .. })
-}
-
 /// Result of this crate.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;

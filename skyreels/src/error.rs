@@ -93,7 +93,7 @@ impl Error {
             }
             Self::Vae(skyreels_vae::Error::Core(error)) => matches!(error, skyreels_core::Error::Cancelled { .. }),
             Self::Dit(skyreels_dit::Error::Core(error)) => matches!(error, skyreels_core::Error::Cancelled { .. }),
-            Self::Train(skyreels_train::Error::Core(error)) => matches!(error, skyreels_core::Error::Cancelled { .. }),
+            Self::Train(error) => error.is_cancelled(),
             _ => false,
         }
     }

@@ -30,7 +30,7 @@ pub fn run(golden: &Golden, device: &Device) -> Result<Option<Report>> {
         "preprocess" | "resize" => run_resize(golden)?,
         "vae" => skyreels_vae::golden::run(golden, device)?,
         "dit" | "siglip" | "tables" => skyreels_dit::golden::run(golden, device)?,
-        "dit_grad" => skyreels_train::golden::run(golden, device)?,
+        kind if skyreels_train::golden::KINDS.contains(&kind) => skyreels_train::golden::run(golden, device)?,
         kind if skyreels_landmarks::golden::KINDS.contains(&kind) => skyreels_landmarks::golden::run(golden, device)?,
         "pipeline" => run_pipeline(golden, device)?,
         _ => return Ok(None),

@@ -65,8 +65,11 @@ impl Weights {
     }
 }
 
+/// How many batches a norm has seen in training, which PyTorch stores beside its statistics.
+const BATCH_COUNT: &str = ".num_batches_tracked";
+
 fn is_ignored<M: Published>(key: &str) -> bool {
-    M::IGNORED.iter().any(|prefix| key.starts_with(prefix))
+    key.ends_with(BATCH_COUNT) || M::IGNORED.iter().any(|prefix| key.starts_with(prefix))
 }
 
 struct Loader<'a> {

@@ -28,7 +28,7 @@ impl LandmarkErrors {
     /// Looks at the first `count` samples.
     ///
     /// # Errors
-    /// [`Error::Device`](crate::Error::Device) when the device fails, [`Error::Core`](crate::Error::Core) when `progress` asks to stop.
+    /// [`Error::Inference`](crate::Error::Inference) when the device fails, [`Error::Core`](crate::Error::Core) when `progress` asks to stop.
     pub fn measure(
         network: &CompactNetwork,
         samples: &Samples,
@@ -88,6 +88,6 @@ pub(super) fn face_side(points: &[[f32; 3]]) -> f32 {
 }
 
 /// Numbers that come back from a device.
-pub(super) fn numbers<const D: usize>(stage: &'static str, tensor: Tensor<D>) -> Result<Vec<f32>> {
-    tensor.try_into_vec_as::<f32>().map_err(|error| Error::Device { stage, reason: error.to_string() })
+pub(super) fn numbers<const D: usize>(what: &'static str, tensor: Tensor<D>) -> Result<Vec<f32>> {
+    tensor.try_into_vec_as::<f32>().map_err(|error| Error::Inference { what, reason: error.to_string() })
 }

@@ -8,6 +8,7 @@ mod pool;
 pub use face_aware::{FaceAware, Reading};
 pub use objective::Objective;
 pub use pool::latent_weights;
+pub(crate) use pool::pooled;
 
 use burn::tensor::Tensor;
 

@@ -17,6 +17,13 @@ use crate::{Error, Result};
 /// [`Error::Invalid`] when the sides of `size` are no multiples of those of `latents`, or the frames no
 /// multiple beside the first one.
 pub fn latent_weights(weights: &[f32], size: [usize; 3], latents: [usize; 3], device: &Device) -> Result<Tensor<5>> {
+    let [latent_frames, h, w] = latents;
+    let pooled = pooled(weights, size, latents)?;
+    Ok(Tensor::from_data(TensorData::new(pooled, [1, latent_frames, 1, h, w]), (device, DType::F32)))
+}
+
+/// The same on the host, `[latent_frames, h, w]`.
+pub(crate) fn pooled(weights: &[f32], size: [usize; 3], latents: [usize; 3]) -> Result<Vec<f32>> {
     let wrong = || Error::Invalid {
         what: "weights",
         reason: format!("{size:?} frames, height and width cannot be averaged to {latents:?} of latents"),
@@ -46,5 +53,5 @@ pub fn latent_weights(weights: &[f32], size: [usize; 3], latents: [usize; 3], de
             }
         }
     }
-    Ok(Tensor::from_data(TensorData::new(pooled, [1, latent_frames, 1, h, w]), (device, DType::F32)))
+    Ok(pooled)
 }

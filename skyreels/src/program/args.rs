@@ -11,6 +11,7 @@ use skyreels::model::Preset;
 use super::controls::Controls;
 use super::face_args::{FaceSource, FlameFiles, Following};
 use super::motion::MotionArgs;
+use super::prepare::Prepare;
 
 /// Portrait animation: a picture performs the expression and head motion of a video.
 #[derive(Debug, Parser)]
@@ -37,6 +38,8 @@ pub enum Command {
     Verify(Verify),
     /// Show what is in a checkpoint, what is missing, and the memory of a run.
     Inspect(Inspect),
+    /// Make a dataset for training from videos.
+    Prepare(Box<Prepare>),
     /// Write a small random checkpoint in the published layout.
     Init(Init),
     /// Train a model: the video VAE, or transformer, face projector and landmark guider in stages.

@@ -11,6 +11,7 @@ mod inspect;
 mod landmarks;
 mod motion;
 mod points;
+mod prepare;
 mod report;
 mod source;
 mod train;
@@ -47,6 +48,7 @@ pub fn main() -> ExitCode {
         Command::Decode(command) => decode::run(command, &reporter),
         Command::Verify(command) => verify::run(command, &reporter),
         Command::Inspect(command) => inspect::run(command, &reporter),
+        Command::Prepare(command) => prepare::run(command, &reporter),
         Command::Init(command) => init::run(command, &reporter),
         Command::Train(command) => train::run(command, &reporter),
     };

@@ -1,4 +1,4 @@
-//! Runs the original's answers for training: golden files of kind `dit_grad`.
+//! Gradients through the transformer.
 
 use burn::module::Param;
 use burn::tensor::{Device, Gradients, Tensor};
@@ -7,28 +7,10 @@ use skyreels_core::golden::{Golden, Report};
 use skyreels_core::{Precision, Progress};
 use skyreels_dit::TransformerConfig;
 
-use crate::{Error, Result};
-
-/// Kinds of golden files that [`run`] serves.
-pub const KINDS: [&str; 1] = ["dit_grad"];
-
-/// Runs a golden file of one of the [`KINDS`] on `device` and compares every stored answer.
-///
-/// # Errors
-/// Of the file, when it is of another kind or incomplete; a wrong answer is not an error but a
-/// failed row of the report.
-pub fn run(file: &Golden, device: &Device) -> Result<Report> {
-    match file.kind() {
-        "dit_grad" => dit_grad(file, device),
-        other => {
-            let reason = format!("kind `{other}` is not one of {}", KINDS.join(", "));
-            Err(Error::Core(skyreels_core::Error::malformed(file.path(), "golden file", reason)))
-        }
-    }
-}
+use crate::Result;
 
 /// Gradients of `sum(sample * cotangent)` with respect to every parameter and both inputs.
-fn dit_grad(file: &Golden, device: &Device) -> Result<Report> {
+pub(super) fn run(file: &Golden, device: &Device) -> Result<Report> {
     let device = device.clone().autodiff();
     let config: TransformerConfig = file.config("")?;
     let model = file.weights("").load(config.init(&device)?, Precision::F32, Progress::none())?;
