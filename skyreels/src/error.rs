@@ -24,6 +24,9 @@ pub enum Error {
     /// Losses, data and stages of training.
     #[error(transparent)]
     Train(#[from] skyreels_train::Error),
+    /// Measurements of results.
+    #[error(transparent)]
+    Eval(#[from] skyreels_eval::Error),
     /// A component of the checkpoint has a configuration that its network refuses.
     #[error("{}: {reason}", path.display())]
     Config {
@@ -94,6 +97,7 @@ impl Error {
             Self::Vae(skyreels_vae::Error::Core(error)) => matches!(error, skyreels_core::Error::Cancelled { .. }),
             Self::Dit(skyreels_dit::Error::Core(error)) => matches!(error, skyreels_core::Error::Cancelled { .. }),
             Self::Train(error) => error.is_cancelled(),
+            Self::Eval(error) => error.is_cancelled(),
             _ => false,
         }
     }

@@ -32,6 +32,7 @@ pub fn run(golden: &Golden, device: &Device) -> Result<Option<Report>> {
         "dit" | "siglip" | "tables" => skyreels_dit::golden::run(golden, device)?,
         kind if skyreels_train::golden::KINDS.contains(&kind) => skyreels_train::golden::run(golden, device)?,
         kind if skyreels_landmarks::golden::KINDS.contains(&kind) => skyreels_landmarks::golden::run(golden, device)?,
+        kind if skyreels_eval::golden::KINDS.contains(&kind) => skyreels_eval::golden::run(golden, device)?,
         "pipeline" => run_pipeline(golden, device)?,
         _ => return Ok(None),
     }))

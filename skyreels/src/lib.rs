@@ -28,6 +28,7 @@ pub use retargeting::Retargeting;
 pub use skyreels_core as core;
 pub use skyreels_core::pixels::frames_to_tensor;
 pub use skyreels_dit as dit;
+pub use skyreels_eval as eval;
 pub use skyreels_landmarks as landmarks;
 pub use skyreels_train as train;
 pub use skyreels_vae as vae;

@@ -9,6 +9,7 @@ use skyreels::landmarks::FacePick;
 use skyreels::model::Preset;
 
 use super::controls::Controls;
+use super::eval::Eval;
 use super::face_args::{FaceSource, FlameFiles, Following};
 use super::motion::MotionArgs;
 use super::prepare::Prepare;
@@ -34,6 +35,8 @@ pub enum Command {
     Motion(MotionArgs),
     /// Turn kept latents into a video.
     Decode(Decode),
+    /// Measure results: identity, expression, pose, picture quality.
+    Eval(Box<Eval>),
     /// Run golden files and compare every tensor with the original's.
     Verify(Verify),
     /// Show what is in a checkpoint, what is missing, and the memory of a run.

@@ -4,6 +4,7 @@ mod animate;
 mod args;
 mod controls;
 mod decode;
+mod eval;
 mod face_args;
 mod faces;
 mod init;
@@ -46,6 +47,7 @@ pub fn main() -> ExitCode {
         Command::Landmarks(command) => landmarks::run(command, &reporter),
         Command::Motion(command) => motion::run(command, &reporter),
         Command::Decode(command) => decode::run(command, &reporter),
+        Command::Eval(command) => eval::run(command, &reporter),
         Command::Verify(command) => verify::run(command, &reporter),
         Command::Inspect(command) => inspect::run(command, &reporter),
         Command::Prepare(command) => prepare::run(command, &reporter),

@@ -1,0 +1,13 @@
+//! What one file shows, measured in one pass over its frames.
+
+mod clip;
+mod judges;
+mod store;
+mod walk;
+mod watcher;
+
+pub use clip::{ClipAnalysis, PixelScores};
+pub use judges::{AnalysisOptions, Judges, Work};
+pub(crate) use store::{load, save};
+pub use walk::{analyse_clips, analyse_portraits, analyse_with_truth};
+pub use watcher::TruthScores;

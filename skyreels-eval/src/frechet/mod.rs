@@ -1,0 +1,9 @@
+//! How far two sets of features are from each other.
+
+mod distance;
+mod statistics;
+mod warning;
+
+pub use distance::{FrechetDistance, PYTORCH_FID_EPSILON, frechet_distance, frechet_distance_with_epsilon};
+pub use statistics::FeatureStatistics;
+pub use warning::{RECOMMENDED_SAMPLES, SampleWarning};
