@@ -6,8 +6,8 @@ use skyreels_core::{Frame, Progress};
 use skyreels_dit::SiglipVisionTower;
 use skyreels_landmarks::draw::Border;
 use skyreels_landmarks::{
-    ClipPlan, CropBox, Face, FaceBox, FaceTracker, GuideLayout, MeshRetargeter, Motion, PortraitFace, Retargeter,
-    aligned_face, guide_clip,
+    ClipPlan, CropBox, Error as LandmarkError, Face, FaceBox, FaceTracker, GuideLayout, MeshRetargeter, Motion,
+    PortraitFace, Retargeter, aligned_face, guide_clip,
 };
 use skyreels_vae::{CausalVae, Tiling};
 
@@ -110,7 +110,13 @@ impl Take {
         let Some(identity) = aligned_face(&self.frames[chosen], &points) else {
             return Ok(Err((Reason::NoFace, format!("eyes, nose and mouth of frame {chosen} coincide"))));
         };
-        let guide = self.guide(first, &faces, settings)?;
+        let guide = match self.guide(first, &faces, settings) {
+            // A face at the edge of the frame, or a pose that is none: no reason to stop.
+            Err(Error::Landmarks(error @ (LandmarkError::Invalid { .. } | LandmarkError::NoFace { .. }))) => {
+                return Ok(Err((Reason::Unsteady, error.to_string())));
+            }
+            guide => guide?,
+        };
         let flows = tools.flow.between(&self.frames, progress)?;
         let magnitudes: Vec<Vec<f32>> = flows.iter().map(FlowField::magnitude).collect();
         let [width, height] = settings.size.map(|side| side as usize);

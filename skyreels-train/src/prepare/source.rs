@@ -46,7 +46,10 @@ impl<'a> Source<'a> {
             // A video that is no good is no reason to stop; that somebody wants to stop is.
             match error {
                 crate::Error::Core(
-                    error @ (CoreError::Malformed { .. } | CoreError::Unsupported { .. } | CoreError::Limit { .. }),
+                    error @ (CoreError::Malformed { .. }
+                    | CoreError::Unsupported { .. }
+                    | CoreError::Limit { .. }
+                    | CoreError::Invalid { .. }),
                 ) => {
                     self.reject(None, 0, Reason::Unreadable, error.to_string(), None);
                 }
