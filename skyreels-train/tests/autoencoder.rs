@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use burn::tensor::{DType, Device, Distribution, Tensor};
 use skyreels_core::{Precision, Progress};
-use skyreels_train::autoencoder::{AutoencoderSettings, AutoencoderTask};
 use skyreels_train::autoencoder::{Autoencoder, ReconstructionLoss};
+use skyreels_train::autoencoder::{AutoencoderSettings, AutoencoderTask};
 use skyreels_train::optimise::{Gradients, LearningRate, Pieces};
 use skyreels_train::run::{RunSettings, Task, Trainer};
 use skyreels_train::stage::Stage;
@@ -21,8 +21,7 @@ fn a_tiny_vae_reconstructs_people_it_has_never_seen_clearly_better_than_at_first
     write_model(base.path());
     let (data, held_out) = (world(16, 1), world(4, 1).held_out());
     let settings = AutoencoderSettings { crop: Some([9, 32, 32]), held_out: 2, ..AutoencoderSettings::default() };
-    let task =
-        AutoencoderTask::new(&vae(), base.path(), settings, &data, Some(&held_out), 3, &Device::flex()).unwrap();
+    let task = AutoencoderTask::new(&vae(), base.path(), settings, &data, Some(&held_out), 3, &Device::flex()).unwrap();
     let networks = task.networks(base.path()).unwrap();
     let stage = Stage { clip_norm: Some(1.0), ..Stage::new("vae", &["vae.*"], 60, 2, LearningRate::constant(3e-3)) };
     let run = tempfile::tempdir().unwrap();

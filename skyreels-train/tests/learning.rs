@@ -10,7 +10,7 @@ use skyreels_core::Precision;
 use skyreels_core::checkpoint::Weights;
 use skyreels_core::{Device, Event, Limits, Progress};
 use skyreels_train::data::RenderedWorld;
-use skyreels_train::diffusion::{Dropout, DiffusionTask};
+use skyreels_train::diffusion::{DiffusionTask, Dropout};
 use skyreels_train::loss::Reading;
 use skyreels_train::optimise::LearningRate;
 use skyreels_train::run::{History, Note, RunSettings, Task, Trainer, latest};
@@ -106,7 +106,8 @@ fn a_run_that_was_stopped_anywhere_has_the_losses_of_one_that_was_not() {
         assert_eq!(resumed.losses(), losses, "{precision}");
         // And so are the weights, to the byte.
         for name in ["transformer", "pose_guider"] {
-            let open = |run: &Path| Weights::open(latest(run).unwrap().unwrap().join(name), &Limits::default()).unwrap();
+            let open =
+                |run: &Path| Weights::open(latest(run).unwrap().unwrap().join(name), &Limits::default()).unwrap();
             let (ours, theirs) = (open(parts.path()), open(whole.path()));
             let keys: Vec<String> = ours.shapes().map(|(key, _)| key.to_string()).collect();
             assert!(!keys.is_empty());

@@ -157,8 +157,13 @@ fn control_latents_are_those_of_inference() {
     let device = Device::flex();
     let parts = parts(std::path::Path::new("."), Precision::F32);
     let guider = networks(&device, Precision::F32).pose_guider;
-    let encoder =
-        Encoder { vae: &parts.vae, siglip: &parts.siglip, guider: Some(&guider), face_aware: None, tiling: Tiling::Off };
+    let encoder = Encoder {
+        vae: &parts.vae,
+        siglip: &parts.siglip,
+        guider: Some(&guider),
+        face_aware: None,
+        tiling: Tiling::Off,
+    };
     let example = world(1, 1).example(0).unwrap();
     let encoded = encoder.encode(&example, &device).unwrap();
     let GuideClip::Latents(latents) = encoded.guide else { panic!("the guider is frozen") };

@@ -103,10 +103,8 @@ mod tests {
         let loss = ReconstructionLoss::default();
         let of = |made: Tensor<5>| loss.of(made, frames.clone(), &posterior(0.3, -1.0)).into_scalar::<f32>();
         let leaf = made.clone().autodiff().require_grad();
-        let lifted = Posterior {
-            mean: posterior(0.3, -1.0).mean.autodiff(),
-            logvar: posterior(0.3, -1.0).logvar.autodiff(),
-        };
+        let lifted =
+            Posterior { mean: posterior(0.3, -1.0).mean.autodiff(), logvar: posterior(0.3, -1.0).logvar.autodiff() };
         let value = loss.of(leaf.clone(), frames.clone().autodiff(), &lifted);
         let slope = (leaf.grad(&value.backward()).unwrap() * direction.clone()).sum().into_scalar::<f32>();
         let step = 1e-3;

@@ -253,8 +253,12 @@ impl Task for AutoencoderTask<'_> {
         let Some([frames, height, width]) = self.lock().size else { return 0 };
         let pixels = self.config.spatial_compression_ratio();
         let latents = [self.config.latent_frames(frames), height / pixels, width / pixels];
-        let forward = encode_flops(&self.config, frames, height, width)
-            .saturating_add(decode_flops(&self.config, latents[0], latents[1], latents[2]));
+        let forward = encode_flops(&self.config, frames, height, width).saturating_add(decode_flops(
+            &self.config,
+            latents[0],
+            latents[1],
+            latents[2],
+        ));
         forward.saturating_mul(PASSES * examples)
     }
 

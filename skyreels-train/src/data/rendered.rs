@@ -182,8 +182,10 @@ fn cut_face(picture: &Frame, face: &Face) -> Result<Frame> {
     let (width, height) = picture.dimensions();
     let pixels = |[x, y, _]: &[f32; 3]| [f64::from(*x) * f64::from(width), f64::from(*y) * f64::from(height)];
     let points: Vec<[f64; 2]> = face.landmarks.iter().map(pixels).collect();
-    aligned_face(picture, &points)
-        .ok_or_else(|| Error::Invalid { what: "rendered face", reason: "its points coincide; use larger frames".into() })
+    aligned_face(picture, &points).ok_or_else(|| Error::Invalid {
+        what: "rendered face",
+        reason: "its points coincide; use larger frames".into(),
+    })
 }
 
 /// Length of the true flow between the frames of a clip.

@@ -92,7 +92,8 @@ impl Batch {
         };
         let shape = first.borrow().video[0].dims();
         if let Some((cursor, other)) = examples.iter().find(|(_, other)| other.borrow().video[0].dims() != shape) {
-            let reason = format!("latents are {:?} at cursor {cursor}, {shape:?} before", other.borrow().video[0].dims());
+            let reason =
+                format!("latents are {:?} at cursor {cursor}, {shape:?} before", other.borrow().video[0].dims());
             return Err(Error::invalid("batch", reason));
         }
         let [_, frames, _, height, width] = shape;

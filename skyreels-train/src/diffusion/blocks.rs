@@ -72,8 +72,7 @@ fn head(
     let value = loss.of(velocity, batch)?;
     let gradients = value.backward();
     sum.add(Gradients::collect_prefixed("transformer", &model.transformer, &gradients));
-    let cotangent =
-        Cotangent { video: of(&tokens.video, &gradients), identity, time: of(&tokens.time, &gradients) };
+    let cotangent = Cotangent { video: of(&tokens.video, &gradients), identity, time: of(&tokens.time, &gradients) };
     Ok((f64::from(value.into_scalar::<f32>()), cotangent))
 }
 
@@ -116,8 +115,7 @@ impl Pair<'_> {
 
         let first = leaves(tokens);
         let [query, key, value] = self.tracked.0.projections(&first, self.tracked.1);
-        let product =
-            against(query, attention.query) + against(key, attention.key) + against(value, attention.value);
+        let product = against(query, attention.query) + against(key, attention.key) + against(value, attention.value);
         let gradients = product.backward();
         sum.add(Gradients::collect_prefixed("transformer", model, &gradients));
         Cotangent {

@@ -268,7 +268,8 @@ impl Task for DiffusionTask<'_> {
         let mut sum = 0.0;
         for index in 0..count {
             let example = self.encoded(data, true, index)?;
-            let examples: Vec<_> = (0..HELD_OUT_DRAWS).map(|draw| (index * HELD_OUT_DRAWS + draw, example.clone())).collect();
+            let examples: Vec<_> =
+                (0..HELD_OUT_DRAWS).map(|draw| (index * HELD_OUT_DRAWS + draw, example.clone())).collect();
             let batch = self.batch(&examples, &Dropout::default(), Noise { seed: HELD_OUT_SEED })?;
             sum += loss_only(networks, &batch, &loss)?;
         }

@@ -43,12 +43,7 @@ impl Tape for Pieces {
         leaf
     }
 
-    fn convolution(
-        &self,
-        x: Tensor<5>,
-        weight: (ParamId, Tensor<5>),
-        bias: Option<(ParamId, Tensor<1>)>,
-    ) -> Tensor<5> {
+    fn convolution(&self, x: Tensor<5>, weight: (ParamId, Tensor<5>), bias: Option<(ParamId, Tensor<1>)>) -> Tensor<5> {
         let kernel = weight.1.inner();
         let (bias, shift) = bias.map_or((None, None), |(id, bias)| (Some(id), Some(bias.inner())));
         let y = convolve(x.clone().inner(), kernel.clone(), shift);

@@ -54,12 +54,7 @@ pub(super) struct Saved {
 
 impl Saved {
     /// Writes the checkpoint of a run under its final name when everything is on the disk, then removes old ones.
-    pub(super) fn write(
-        &self,
-        run: &Path,
-        keep: usize,
-        model: impl FnOnce(&Path) -> Result<()>,
-    ) -> Result<PathBuf> {
+    pub(super) fn write(&self, run: &Path, keep: usize, model: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
         fs::create_dir_all(run).map_err(CoreError::io("create", run))?;
         let hidden = tempfile::Builder::new().prefix(".skyreels-").suffix(".part").tempdir_in(run);
         let hidden = hidden.map_err(CoreError::io("write into", run))?;

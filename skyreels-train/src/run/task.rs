@@ -23,8 +23,13 @@ pub trait Task: Sync {
     ///
     /// # Errors
     /// When the stage asks for what the task does not have.
-    fn begin(&mut self, networks: Self::Networks, stage: &Stage, keys: &BTreeSet<String>, fresh: bool)
-    -> Result<Self::Networks>;
+    fn begin(
+        &mut self,
+        networks: Self::Networks,
+        stage: &Stage,
+        keys: &BTreeSet<String>,
+        fresh: bool,
+    ) -> Result<Self::Networks>;
 
     /// Loss of the examples at these cursors times `share`, and its gradients.
     ///

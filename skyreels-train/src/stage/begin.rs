@@ -77,7 +77,8 @@ impl PublishedMapper for Setter {
                 let value = param.val();
                 let [_, channels, ..] = value.dims()[..] else { return param };
                 let part = channels / INPUTS;
-                let (before, after) = (value.clone().narrow(1, 0, part), value.narrow(1, 2 * part, channels - 2 * part));
+                let (before, after) =
+                    (value.clone().narrow(1, 0, part), value.narrow(1, 2 * part, channels - 2 * part));
                 let value = Tensor::cat(vec![before.clone(), before.zeros_like(), after], 1);
                 set(param, value)
             }

@@ -95,7 +95,8 @@ impl Session<'_> {
             }
             TaskConfig::Autoencoder(settings) => {
                 let path = model.path();
-                let task = |settings| AutoencoderTask::new(&model.vae, path, settings, data, held_out, seed, self.device);
+                let task =
+                    |settings| AutoencoderTask::new(&model.vae, path, settings, data, held_out, seed, self.device);
                 let first = task(*settings)?;
                 self.train(task(*settings)?, move || first.networks(path))
             }
@@ -139,7 +140,8 @@ impl Session<'_> {
                 let due = last_line.is_none_or(|last| last.elapsed() >= BETWEEN_LINES) || record.step == steps;
                 if due || self.reporter.is_json() {
                     *last_line = Some(Instant::now());
-                    let share = utilisation.map(|share| format!(", {:.1} % of peak", 100.0 * share)).unwrap_or_default();
+                    let share =
+                        utilisation.map(|share| format!(", {:.1} % of peak", 100.0 * share)).unwrap_or_default();
                     let text = format!(
                         "{stage} {}/{steps}: loss {:.5}, rate {:.2e}, gradient {:.3}, {:.3} s, {:.2} examples/s, {:.2} GFLOP/s{share}",
                         record.step,
