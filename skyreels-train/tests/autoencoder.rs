@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use burn::tensor::{DType, Device, Distribution, Tensor};
 use skyreels_core::{Precision, Progress};
-use skyreels_train::autoencoder::{AutoencoderSettings, AutoencoderTask};
 use skyreels_train::autoencoder::{Autoencoder, ReconstructionLoss};
+use skyreels_train::autoencoder::{AutoencoderSettings, AutoencoderTask};
 use skyreels_train::optimise::{Gradients, LearningRate, Pieces};
 use skyreels_train::run::{RunSettings, Task, Trainer};
 use skyreels_train::stage::Stage;

@@ -25,12 +25,7 @@ pub trait Tape: Send + Sync {
     /// # Shapes
     /// `x` `[batch, from, frames + times - 1, height, width]`, `weight` `[to, from, times, 3, 3]` with the identity of its
     /// parameter, whatever the rank of that is, `-> [batch, to, frames, height, width]`
-    fn convolution(
-        &self,
-        x: Tensor<5>,
-        weight: (ParamId, Tensor<5>),
-        bias: Option<(ParamId, Tensor<1>)>,
-    ) -> Tensor<5>;
+    fn convolution(&self, x: Tensor<5>, weight: (ParamId, Tensor<5>), bias: Option<(ParamId, Tensor<1>)>) -> Tensor<5>;
 }
 
 /// A tape on its way through the network.

@@ -16,6 +16,7 @@ use crate::{Error, Result};
 pub const FACE_SIDE: u32 = 112;
 
 /// A face recognition network.
+#[allow(clippy::large_enum_variant, reason = "there is one of them, for the whole run")]
 #[derive(Debug, Clone)]
 pub enum IdentityNetwork {
     /// insightface's iresnet.

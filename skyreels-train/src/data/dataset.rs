@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn passes_and_seeds_differ() {
-        let pass = |seed, pass: u64| (0..50u64).map(|at| Order::new(50, seed).index(pass * 50 + at)).collect::<Vec<_>>();
+        let pass =
+            |seed, pass: u64| (0..50u64).map(|at| Order::new(50, seed).index(pass * 50 + at)).collect::<Vec<_>>();
         assert_ne!(pass(1, 0), pass(1, 1));
         assert_ne!(pass(1, 0), pass(2, 0));
         assert_eq!(pass(1, 3), pass(1, 3));

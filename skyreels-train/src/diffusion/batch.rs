@@ -40,6 +40,7 @@ impl Noise {
 }
 
 /// What the guider has to say about a batch.
+#[allow(clippy::large_enum_variant, reason = "one at a time, and a tensor is a handle")]
 #[derive(Debug, Clone)]
 pub enum Control {
     /// Control latents of a frozen guider, `[batch, frames, channels, height, width]`.

@@ -29,6 +29,7 @@ pub struct Encoded {
 }
 
 /// The guide clip, as far as it need not be computed again.
+#[allow(clippy::large_enum_variant, reason = "one at a time, and a tensor is a handle")]
 #[derive(Debug, Clone)]
 pub enum GuideClip {
     /// The guider is trained: its input, 8-bit.

@@ -114,11 +114,7 @@ pub(super) fn rotary(config: &TransformerConfig, latents: &Tensor<5>) -> Result<
 /// What the denoiser is shown: latents on the channel axis, and embedded identity tokens.
 ///
 /// A guider that is trained is differentiated on the tape.
-pub(super) fn inputs(
-    model: &Denoising,
-    batch: &Batch,
-    pieces: Option<&Arc<Pieces>>,
-) -> Result<(Tensor<5>, Tensor<3>)> {
+pub(super) fn inputs(model: &Denoising, batch: &Batch, pieces: Option<&Arc<Pieces>>) -> Result<(Tensor<5>, Tensor<3>)> {
     let control = match &batch.control {
         Control::Latents(latents) => latents.clone(),
         Control::Clips { clips, keep } => {

@@ -23,6 +23,7 @@ struct Node {
     source: Source,
 }
 
+#[allow(clippy::large_enum_variant, reason = "one at a time, and a tensor is a handle")]
 enum Source {
     /// The end of an earlier piece.
     Piece(Tensor<5>),
@@ -43,12 +44,7 @@ impl Tape for Pieces {
         leaf
     }
 
-    fn convolution(
-        &self,
-        x: Tensor<5>,
-        weight: (ParamId, Tensor<5>),
-        bias: Option<(ParamId, Tensor<1>)>,
-    ) -> Tensor<5> {
+    fn convolution(&self, x: Tensor<5>, weight: (ParamId, Tensor<5>), bias: Option<(ParamId, Tensor<1>)>) -> Tensor<5> {
         let kernel = weight.1.inner();
         let (bias, shift) = bias.map_or((None, None), |(id, bias)| (Some(id), Some(bias.inner())));
         let y = convolve(x.clone().inner(), kernel.clone(), shift);
