@@ -15,7 +15,10 @@ use support::{face_at, performance};
 type Faces = [Option<FaceObservation>];
 
 /// Every measurement that compares frame by frame.
-const ALIGNED: [(&str, fn(&Faces, &Faces) -> Result<FrameScores>); 9] = [
+/// A metric that compares frame with frame.
+type Compare = fn(&Faces, &Faces) -> Result<FrameScores>;
+
+const ALIGNED: [(&str, Compare); 9] = [
     ("blendshapes", blendshape_l1),
     ("rotation", |a, b| head_rotation_error(a, b, Anchor::Camera)),
     ("relative rotation", |a, b| head_rotation_error(a, b, Anchor::FirstFrame)),

@@ -11,7 +11,9 @@ pub mod loss;
 pub mod optimise;
 pub mod prepare;
 pub mod run;
+mod source;
 pub mod stage;
 pub mod world;
 
 pub use error::{Error, Result};
+pub use source::Source;

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use skyreels_core::media::{FrameRate, VideoOptions, VideoWriter};
 use skyreels_core::{Frame, Limits, Progress};
 use skyreels_landmarks::{Face, FaceStream, FaceTracker, Result as LandmarkResult, StreamOptions};
+use skyreels_train::data::{Dataset, Moving};
 use skyreels_train::flow::LucasKanade;
 use skyreels_train::loss::FaceAware;
 use skyreels_train::prepare::{
@@ -118,6 +119,12 @@ fn a_performance_becomes_clips_that_come_back_as_they_were() {
         assert!((apart as f32) / (drawn.len() as f32) < 6.0, "{apart}");
     }
     assert!(dataset.read(3).is_err());
+    // As the training loop takes it.
+    let example = dataset.example(1).unwrap();
+    example.check().unwrap();
+    assert_eq!((example.size(), &example.portrait), ([FRAMES, 96, 96], &example.video[0]));
+    let kept = Moving::Weights { values: dataset.read(1).unwrap().weights, size: [FRAMES, 12, 12] };
+    assert_eq!(example.moving, Some(kept));
     let shard = output.join(&dataset.clips()[0].shard);
     std::fs::write(&shard, &std::fs::read(&shard).unwrap()[..100]).unwrap();
     assert!(dataset.read(0).unwrap_err().to_string().contains(".safetensors"));

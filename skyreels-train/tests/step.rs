@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use burn::tensor::{Device, Tensor};
 use skyreels_core::Precision;
 use skyreels_core::checkpoint::{Published, PublishedVisitor};
-use skyreels_train::data::{Dataset, RenderedWorld};
+use skyreels_train::data::{Dataset, Moving, RenderedWorld};
 use skyreels_train::diffusion::{
     Batch, Control, Denoising, Dropout, Encoder, GuideClip, Loss, Noise, Recompute, loss_and_gradients,
 };
@@ -147,7 +147,7 @@ fn clips_are_what_inference_makes_and_identities_are_disjoint() {
     assert_eq!(example.video[0], example.video[1]);
     assert_eq!(example.video[1], example.video[2]);
     assert_ne!(example.video[2], example.video[5]);
-    let flow = example.flow.as_ref().unwrap();
+    let Some(Moving::Flow(flow)) = &example.moving else { panic!("the true flow was asked for") };
     assert!(flow[0].iter().all(|length| *length == 0.0) && flow[4].iter().any(|length| *length > 0.2));
     assert_eq!(train.example(3).unwrap().video, example.video, "the same number is the same clip");
 }

@@ -1,10 +1,7 @@
 //! Examples by number, and the order in which they are seen.
 
-use burn::tensor::Device;
-
 use super::example::Example;
 use crate::Result;
-use crate::diffusion::Encoded;
 
 /// A number of examples, each found by its number: the same number is the same example, always.
 pub trait Dataset: Send + Sync {
@@ -21,15 +18,6 @@ pub trait Dataset: Send + Sync {
     /// # Errors
     /// When it cannot be read or made.
     fn example(&self, index: u64) -> Result<Example>;
-
-    /// One of them, as far as networks that are never trained have seen it already; `None` where that was not kept.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    fn encoded(&self, index: u64, device: &Device) -> Result<Option<Encoded>> {
-        let _ = (index, device);
-        Ok(None)
-    }
 }
 
 /// In which order examples are seen: every pass is a permutation of its own.

@@ -1,5 +1,6 @@
 //! One clip.
 
+use burn::tensor::TensorData;
 use skyreels_core::Frame;
 
 use crate::{Error, Result};
@@ -21,9 +22,35 @@ pub struct Example {
     pub portrait: Frame,
     /// The aligned face that the vision tower reads, of any size.
     pub face: Frame,
-    /// Length of the flow in pixels from each frame to the next one, `frames - 1` times `[height * width]`, row by row;
-    /// `None` where it is not known.
-    pub flow: Option<Vec<Vec<f32>>>,
+    /// What moves, for the face-aware loss; `None` where it is not known.
+    pub moving: Option<Moving>,
+    /// What the VAE says of the video, where that was kept.
+    pub latents: Option<Latents>,
+    /// What the vision tower says of the face, `[tokens, width]`, where that was kept.
+    pub tokens: Option<TensorData>,
+}
+
+/// What is known about motion.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Moving {
+    /// Length of the flow in pixels from each frame to the next one, `frames - 1` times `[height * width]`, row by row.
+    Flow(Vec<Vec<f32>>),
+    /// Weights that were made of it: means over squares of pixels.
+    Weights {
+        /// Row by row, frame by frame.
+        values: Vec<f32>,
+        /// Frames, rows and columns.
+        size: [usize; 3],
+    },
+}
+
+/// The VAE's posterior, before scaling.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Latents {
+    /// Means, `[channels, latent_frames, height / 8, width / 8]`, f32.
+    pub mean: TensorData,
+    /// Logarithms of the variances; same shape.
+    pub logvar: TensorData,
 }
 
 impl Example {
@@ -56,7 +83,7 @@ impl Example {
                 ));
             }
         }
-        let Some(flow) = &self.flow else { return Ok(()) };
+        let Some(Moving::Flow(flow)) = &self.moving else { return Ok(()) };
         if flow.len() != frames - FLOW_LEAD || flow.iter().any(|frame| frame.len() != height * width) {
             return wrong(format!("its flow is not {} times {height}x{width}", frames - FLOW_LEAD));
         }

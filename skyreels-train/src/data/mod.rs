@@ -3,10 +3,8 @@
 mod dataset;
 mod example;
 mod rendered;
-mod source;
 
 pub(crate) use dataset::mix;
 pub use dataset::{Dataset, Order};
-pub use example::{Example, FLOW_LEAD};
+pub use example::{Example, FLOW_LEAD, Latents, Moving};
 pub use rendered::{IdentityFrom, RenderedWorld, Split};
-pub use source::Source;

@@ -9,7 +9,7 @@ use skyreels_landmarks::{
 };
 
 use super::dataset::{Dataset, mix};
-use super::example::Example;
+use super::example::{Example, Moving};
 use crate::world::{Performance, Person, State};
 use crate::{Error, Result};
 
@@ -149,8 +149,8 @@ impl Dataset for RenderedWorld {
                 cut_face(&posed.frame(size), &posed.face(size))?
             }
         };
-        let flow = self.flow.then(|| flow(&person, &states, &plan, size));
-        Ok(Example { video, guide, portrait, face, flow })
+        let moving = self.flow.then(|| Moving::Flow(flow(&person, &states, &plan, size)));
+        Ok(Example { video, guide, portrait, face, moving, latents: None, tokens: None })
     }
 }
 

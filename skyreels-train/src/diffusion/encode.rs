@@ -1,6 +1,6 @@
 //! Everything about an example that networks say which are never trained.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use skyreels_core::pixels::frames_to_tensor;
 use skyreels_core::resize::{Filter, resize_pillow};
 use skyreels_core::{Frame, Progress};
@@ -8,7 +8,7 @@ use skyreels_dit::SiglipVisionTower;
 use skyreels_vae::{CausalVae, Posterior, Tiling};
 
 use crate::Result;
-use crate::data::Example;
+use crate::data::{Example, Latents, Moving};
 use crate::loss::{FaceAware, latent_weights};
 
 /// An example as the denoiser's training sees it: computed once, used in every pass over the data.
@@ -73,7 +73,10 @@ impl Encoder<'_> {
     /// Those of [`Example::check`] and of the networks.
     pub fn encode(&self, example: &Example, device: &Device) -> Result<Encoded> {
         example.check()?;
-        let video = self.vae.encode(frames_to_tensor(&example.video, device), self.tiling, Progress::none())?;
+        let video = match &example.latents {
+            Some(latents) => kept(latents, device),
+            None => self.vae.encode(frames_to_tensor(&example.video, device), self.tiling, Progress::none())?,
+        };
         let portrait = frames_to_tensor(std::slice::from_ref(&example.portrait), device);
         let image = self.vae.encode(portrait, self.tiling, Progress::none())?;
         let video = self.moments(video);
@@ -86,16 +89,23 @@ impl Encoder<'_> {
             }
             None => GuideClip::Frames(example.guide.clone()),
         };
-        let side = self.siglip.config().image_size as u32;
-        let face = resize_pillow(&example.face, side, side, Filter::Bicubic)?;
-        let identity = self.siglip.forward(self.siglip.config().pixel_values(&face, device)?)?;
-        let weights = match (&self.face_aware, &example.flow) {
-            (Some(face_aware), Some(flow)) => {
+        let identity = match &example.tokens {
+            Some(tokens) => Tensor::<2>::from_data(tokens.clone(), (device, DType::F32)).unsqueeze(),
+            None => {
+                let side = self.siglip.config().image_size as u32;
+                let face = resize_pillow(&example.face, side, side, Filter::Bicubic)?;
+                self.siglip.forward(self.siglip.config().pixel_values(&face, device)?)?
+            }
+        };
+        let [_, frames, _, height, width] = video[0].dims();
+        let latents = [frames, height, width];
+        let weights = match (&self.face_aware, &example.moving) {
+            (Some(face_aware), Some(Moving::Flow(flow))) => {
                 let size = example.size();
                 let weights = face_aware.clip_weights(flow, size[1] * size[2]);
-                let [_, frames, _, height, width] = video[0].dims();
-                Some(latent_weights(&weights, size, [frames, height, width], device)?)
+                Some(latent_weights(&weights, size, latents, device)?)
             }
+            (Some(_), Some(Moving::Weights { values, size })) => Some(latent_weights(values, *size, latents, device)?),
             _ => None,
         };
         Ok(Encoded { video, image: self.moments(image), guide, identity, weights })
@@ -105,4 +115,10 @@ impl Encoder<'_> {
         let deviation = posterior.logvar.mul_scalar(0.5).exp();
         [posterior.mean, deviation].map(|moment| self.vae.scale(moment).swap_dims(1, 2))
     }
+}
+
+/// A posterior that was kept.
+fn kept(latents: &Latents, device: &Device) -> Posterior {
+    let moment = |data: &TensorData| Tensor::<4>::from_data(data.clone(), (device, DType::F32)).unsqueeze();
+    Posterior { mean: moment(&latents.mean), logvar: moment(&latents.logvar) }
 }

@@ -160,20 +160,14 @@ impl<'a> DiffusionTask<'a> {
             return Ok(found.clone());
         }
         let current = self.current()?;
-        let encoded = match data.encoded(index, &self.device)? {
-            Some(encoded) => encoded,
-            None => {
-                let encoder = Encoder {
-                    vae: &self.parts.vae,
-                    siglip: &self.parts.siglip,
-                    guider: current.guider.as_ref(),
-                    face_aware: current.stage.loss.weights(),
-                    tiling: Tiling::On,
-                };
-                encoder.encode(&data.example(index)?, &self.device)?
-            }
+        let encoder = Encoder {
+            vae: &self.parts.vae,
+            siglip: &self.parts.siglip,
+            guider: current.guider.as_ref(),
+            face_aware: current.stage.loss.weights(),
+            tiling: Tiling::On,
         };
-        let encoded = Arc::new(encoded);
+        let encoded = Arc::new(encoder.encode(&data.example(index)?, &self.device)?);
         let [_, frames, _, height, width] = encoded.video[0].dims();
         let mut cache = self.lock();
         cache.sizes = Some(([frames, height, width], encoded.identity.dims()[1]));

@@ -1,6 +1,7 @@
 //! One clip with all that training asks for.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use skyreels_core::pixels::frames_to_tensor;
 use skyreels_core::resize::{Filter, resize_pillow};
 use skyreels_core::{Frame, Progress};
 use skyreels_dit::SiglipVisionTower;
@@ -15,6 +16,7 @@ use super::CELL;
 use super::filter::{Reason, Rejection};
 use super::measure::Measure;
 use super::settings::Settings;
+use crate::data::{Latents, mix};
 use crate::flow::{FlowField, OpticalFlow};
 use crate::loss::{FaceAware, pooled};
 use crate::{Error, Result};
@@ -58,15 +60,6 @@ pub struct PreparedClip {
     pub tokens: Option<TensorData>,
 }
 
-/// The VAE's posterior, before scaling.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Latents {
-    /// Means, `[channels, latent_frames, height / 8, width / 8]`, f32.
-    pub mean: TensorData,
-    /// Logarithms of the variances; same shape.
-    pub logvar: TensorData,
-}
-
 impl PreparedClip {
     /// Frames, height and width of the weights.
     pub fn weights_size(&self) -> [usize; 3] {
@@ -102,7 +95,7 @@ impl Take {
         };
         let measure = Measure::of(&seen);
         let shown: Vec<usize> = (0..faces.len()).filter(|index| faces[*index].is_some()).collect();
-        let chosen = shown[(mixed(settings.seed ^ mixed(number)) % shown.len() as u64) as usize];
+        let chosen = shown[(mix(settings.seed, number) % shown.len() as u64) as usize];
         let portrait = faces[chosen].unwrap_or(first);
         let [width, height] = settings.size.map(f64::from);
         let on_canvas = |[x, y, _]: &[f32; 3]| [f64::from(*x) * width, f64::from(*y) * height];
@@ -140,18 +133,10 @@ impl Take {
     }
 }
 
-/// SplitMix64's mixing of a counter.
-pub(super) fn mixed(state: u64) -> u64 {
-    let z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 impl Encoders<'_> {
     fn latents(&self, frames: &[Frame], progress: Progress) -> Result<Option<Latents>> {
         let Some((vae, tiling, device)) = self.vae else { return Ok(None) };
-        let posterior = vae.encode(video(frames, device), tiling, progress)?;
+        let posterior = vae.encode(frames_to_tensor(frames, device), tiling, progress)?;
         let data = |tensor: Tensor<5>| read("latents", tensor.squeeze_dim::<4>(0));
         Ok(Some(Latents { mean: data(posterior.mean)?, logvar: data(posterior.logvar)? }))
     }
@@ -167,15 +152,4 @@ impl Encoders<'_> {
 
 fn read<const D: usize>(what: &'static str, tensor: Tensor<D>) -> Result<TensorData> {
     tensor.cast(DType::F32).try_into_data().map_err(|error| Error::Inference { what, reason: error.to_string() })
-}
-
-/// Frames as the VAE takes them, `[1, 3, frames, height, width]` in -1..1.
-fn video(frames: &[Frame], device: &Device) -> Tensor<5> {
-    let (width, height) = frames.first().map_or((0, 0), Frame::dimensions);
-    let planes = (0..3).flat_map(|channel| frames.iter().map(move |frame| (frame, channel)));
-    let values: Vec<f32> = planes
-        .flat_map(|(frame, channel)| frame.pixels().map(move |pixel| f32::from(pixel[channel]) / 127.5 - 1.0))
-        .collect();
-    let shape = [1, 3, frames.len(), height as usize, width as usize];
-    Tensor::from_data(TensorData::new(values, shape), (device, DType::F32))
 }

@@ -7,6 +7,7 @@ use skyreels_core::Limits;
 use super::clip::PreparedClip;
 use super::manifest::{ClipRow, Row, read_manifest};
 use super::shard;
+use crate::data::{Dataset, Example, Moving};
 use crate::{Error, Result};
 
 /// The clips of a manifest.
@@ -39,12 +40,6 @@ impl PreparedDataset {
         &self.clips
     }
 
-    /// Number of clips; at least one.
-    #[allow(clippy::len_without_is_empty, reason = "it is never empty")]
-    pub fn len(&self) -> usize {
-        self.clips.len()
-    }
-
     /// Reads a clip.
     ///
     /// # Errors
@@ -55,5 +50,24 @@ impl PreparedDataset {
             return Err(Error::Invalid { what: "dataset", reason });
         };
         shard::read(&self.folder.join(&row.shard), row.clip, &self.limits)
+    }
+}
+
+/// Clips as they are trained on: the first frame is the portrait.
+impl Dataset for PreparedDataset {
+    fn len(&self) -> u64 {
+        self.clips.len() as u64
+    }
+
+    fn example(&self, index: u64) -> Result<Example> {
+        let clip = self.read(usize::try_from(index).unwrap_or(usize::MAX))?;
+        let size = clip.weights_size();
+        let PreparedClip { frames, guide, identity, weights, latents, tokens } = clip;
+        let portrait = frames.first().cloned().ok_or_else(|| {
+            let reason = format!("clip {index} has no frame");
+            Error::Invalid { what: "dataset", reason }
+        })?;
+        let moving = Some(Moving::Weights { values: weights, size });
+        Ok(Example { video: frames, guide, portrait, face: identity, moving, latents, tokens })
     }
 }

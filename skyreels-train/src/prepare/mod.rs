@@ -21,7 +21,7 @@ mod settings;
 mod shard;
 mod source;
 
-pub use clip::{Encoders, Latents, PreparedClip, Tools};
+pub use clip::{Encoders, PreparedClip, Tools};
 pub use cuts::CutDetector;
 pub use dataset::PreparedDataset;
 pub use filter::{MotionRules, Reason, Threshold};

@@ -9,8 +9,9 @@ use skyreels_core::checkpoint::Weights;
 use skyreels_core::output::OutputFile;
 use skyreels_core::{Error as CoreError, Frame, Limits};
 
-use super::clip::{Latents, PreparedClip};
+use super::clip::PreparedClip;
 use crate::Result;
+use crate::data::Latents;
 
 const FORMAT: &str = "shard of a dataset";
 

@@ -8,13 +8,14 @@ use skyreels_core::resize::fit;
 use skyreels_core::{Error as CoreError, Limits, Progress};
 use skyreels_landmarks::{FaceStream, StreamOptions};
 
-use super::clip::{PreparedClip, Take, Tools, mixed};
+use super::clip::{PreparedClip, Take, Tools};
 use super::cuts::CutDetector;
 use super::filter::Reason;
 use super::manifest::{ClipRow, RejectedRow, Row};
 use super::settings::Settings;
 use super::shard;
 use crate::Result;
+use crate::data::mix;
 
 /// Name of the stage in progress reports.
 const STAGE: &str = "prepare";
@@ -112,7 +113,7 @@ impl<'a> Source<'a> {
 
     fn finish(&mut self, take: &Take, progress: Progress) -> Result<()> {
         // The same clip gets the same face whatever machine prepares it, and in whatever order.
-        let number = self.id.bytes().fold(take.start.to_bits(), |state, byte| mixed(state ^ u64::from(byte)));
+        let number = self.id.bytes().fold(take.start.to_bits(), |state, byte| mix(state, byte.into()));
         match take.clip(self.settings, self.tools, number, progress)? {
             Err((reason, detail)) => self.reject(Some(take.start), take.frames.len(), reason, detail, None),
             Ok((clip, measure)) => {
@@ -176,6 +177,6 @@ pub(super) fn id(video: &Path) -> String {
     let stem = video.file_stem().unwrap_or_default().to_string_lossy();
     let plain: String =
         stem.chars().map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '_' }).take(40).collect();
-    let number = video.to_string_lossy().bytes().fold(0, |state, byte| mixed(state ^ u64::from(byte)));
+    let number = video.to_string_lossy().bytes().fold(0, |state, byte| mix(state, byte.into()));
     format!("{plain}-{number:016x}")
 }

@@ -15,8 +15,9 @@ use skyreels::train::prepare::{
 };
 use skyreels::vae::Tiling;
 
-use super::args::{FaceSource, parse_size};
-use super::source::{request, tracker};
+use super::args::parse_size;
+use super::face_args::FaceSource;
+use super::source::request;
 use super::{Outcome, Reporter, Result};
 
 #[derive(Debug, Args)]
@@ -111,7 +112,7 @@ pub fn run(args: &Prepare, reporter: &Reporter) -> Result {
     let settings = settings(args)?;
     settings.validate()?;
     let device = open_device(&args.device)?;
-    let tracker = tracker(&args.face, "finding the faces of videos", &device)?;
+    let tracker = args.face.tracker("finding the faces of videos", &device)?;
     let flow = flow(args, &device, reporter)?;
     let model = args.model.as_ref().map(|path| ModelDir::open(path, &Limits::default())).transpose()?;
     let progress = reporter.progress();

@@ -11,8 +11,9 @@ use skyreels::animate::RATE;
 use skyreels::core::media::{ClipWriter, VideoOptions, write_picture};
 use skyreels::core::{Device, Error as CoreError, Limits, Precision, open_device};
 use skyreels::train::Result as TrainResult;
+use skyreels::train::Source;
 use skyreels::train::autoencoder::{AutoencoderSettings, AutoencoderTask};
-use skyreels::train::data::{Dataset, Source};
+use skyreels::train::data::Dataset;
 use skyreels::train::diffusion::{DiffusionSettings, DiffusionTask};
 use skyreels::train::run::{Note, RunSettings, Samples, Task, Trainer, draw_loss, latest};
 use skyreels::{Error, ModelDir};
@@ -116,7 +117,7 @@ impl Session<'_> {
         let history = trainer.history();
         history.write_csv(&self.out.join("loss.csv"))?;
         if !history.records.is_empty() {
-            write_picture(&self.out.join("loss.png"), &draw_loss(history))?;
+            write_picture(self.out.join("loss.png"), &draw_loss(history))?;
         }
         ended?;
         let newest = latest(self.out)?;

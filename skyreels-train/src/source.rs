@@ -1,10 +1,13 @@
 //! Where examples come from, as a configuration names it.
 
-use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
-use super::dataset::Dataset;
-use super::rendered::RenderedWorld;
+use serde::{Deserialize, Serialize};
+use skyreels_core::Limits;
+
 use crate::Result;
+use crate::data::{Dataset, RenderedWorld};
+use crate::prepare::PreparedDataset;
 
 /// A source of examples.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -12,6 +15,8 @@ use crate::Result;
 pub enum Source {
     /// People made by formula.
     Rendered(RenderedWorld),
+    /// What `skyreels prepare` has made of videos: its manifest.
+    Prepared(PathBuf),
 }
 
 impl Source {
@@ -22,6 +27,7 @@ impl Source {
     pub fn open(&self) -> Result<Box<dyn Dataset>> {
         Ok(match self {
             Self::Rendered(world) => Box::new(world.clone()),
+            Self::Prepared(manifest) => Box::new(PreparedDataset::open(manifest, &Limits::default())?),
         })
     }
 
@@ -29,6 +35,7 @@ impl Source {
     pub fn held_out(&self) -> Option<Self> {
         match self {
             Self::Rendered(world) => Some(Self::Rendered(world.held_out())),
+            Self::Prepared(_) => None,
         }
     }
 }
