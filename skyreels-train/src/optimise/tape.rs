@@ -23,6 +23,7 @@ struct Node {
     source: Source,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and a tensor is a handle")]
 enum Source {
     /// The end of an earlier piece.
     Piece(Tensor<5>),
