@@ -163,6 +163,32 @@ fn other_settings_and_patterns_without_parameters_are_refused() {
     assert!(error.contains("seed 7"), "{error}");
 }
 
+#[test]
+fn two_devices_take_the_step_that_one_takes() {
+    let (base, run) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    write_model(base.path());
+    let (data, held_out) = data();
+    let rate = LearningRate::constant(1e-3);
+    // Three examples: the parts are not equal.
+    let stage = || Stage::new("joint", &["transformer.*", "pose_guider.encoder.*"], 3, 3, rate);
+    let make = || task(base.path(), &data, &held_out);
+    let steps = |others: usize| {
+        let settings = RunSettings::new(7, vec![stage()]);
+        let (first, networks) = make();
+        let trainer = Trainer::start(first, networks, settings, run.path()).unwrap();
+        let mut trainer = trainer.with_others((0..others).map(|_| make().0).collect()).unwrap();
+        for _ in 0..3 {
+            trainer.step().unwrap();
+        }
+        let records = trainer.history().records.clone();
+        (trainer.history().losses(), records.iter().map(|r| r.gradient_norm).collect::<Vec<_>>())
+    };
+    let (one, two) = (steps(0), steps(1));
+    for (ours, theirs) in one.0.iter().chain(&one.1).zip(two.0.iter().chain(&two.1)) {
+        assert!((ours - theirs).abs() < 1e-4 * ours.abs(), "{one:?} {two:?}");
+    }
+}
+
 /// Names the directory in which a child process trains.
 const CHILD: &str = "SKYREELS_TRAIN_TEST_CHILD";
 

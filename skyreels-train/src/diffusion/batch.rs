@@ -42,6 +42,7 @@ impl Noise {
 /// What the guider has to say about a batch.
 #[allow(clippy::large_enum_variant, reason = "one at a time, and a tensor is a handle")]
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and a tensor is a handle")]
 pub enum Control {
     /// Control latents of a frozen guider, `[batch, frames, channels, height, width]`.
     Latents(Tensor<5>),

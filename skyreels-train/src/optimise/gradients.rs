@@ -82,6 +82,12 @@ impl Gradients {
         norm
     }
 
+    /// Moves every gradient.
+    #[must_use]
+    pub(crate) fn moved(self, device: &burn::tensor::Device) -> Self {
+        Self { by_key: self.by_key.into_iter().map(|(key, gradient)| (key, gradient.to_device(device))).collect() }
+    }
+
     pub(super) fn take(&mut self, key: &str) -> Option<Tensor<1>> {
         self.by_key.remove(key)
     }

@@ -23,7 +23,7 @@ struct Node {
     source: Source,
 }
 
-#[allow(clippy::large_enum_variant, reason = "one at a time, and a tensor is a handle")]
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and a tensor is a handle")]
 enum Source {
     /// The end of an earlier piece.
     Piece(Tensor<5>),

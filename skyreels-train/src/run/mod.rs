@@ -4,6 +4,7 @@ mod chart;
 mod checkpoint;
 mod history;
 mod layout;
+mod replicas;
 mod settings;
 mod task;
 mod trainer;

@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use burn::module::Module;
 use skyreels_core::Progress;
 
 use super::checkpoint::{Position, Saved, State, latest};
 use super::history::{History, Record};
+use super::replicas;
 use super::settings::RunSettings;
 use super::task::{Samples, Task};
 use crate::optimise::{Average, Gradients, Optimizer, keys, overwrite, trainable_only, values};
+use crate::stage::Stage;
 use crate::{Error, Result};
 
 /// What a run has to say.
@@ -53,6 +56,8 @@ pub enum Note<'a> {
 #[derive(Debug)]
 pub struct Trainer<T: Task> {
     task: T,
+    /// Tasks on other devices, each of which computes a part of every batch.
+    others: Vec<T>,
     settings: RunSettings,
     directory: PathBuf,
     networks: T::Networks,
@@ -151,7 +156,30 @@ impl<T: Task> Trainer<T> {
                 (networks, StageState { keys, optimizer: Optimizer::new(&stage.optimizer), average })
             }
         };
-        Ok(Self { task, settings, directory: directory.to_path_buf(), networks, position, stage, history })
+        Ok(Self {
+            task,
+            others: Vec::new(),
+            settings,
+            directory: directory.to_path_buf(),
+            networks,
+            position,
+            stage,
+            history,
+        })
+    }
+
+    /// Computes every batch on several devices: the trainer's own, and those of `others`, which are the same task there.
+    ///
+    /// The same batch gives the same step on any number of devices, but for the order in which numbers are added up.
+    ///
+    /// # Errors
+    /// Those of [`Task::begin`].
+    pub fn with_others(mut self, mut others: Vec<T>) -> Result<Self> {
+        if let Some(stage) = self.settings.stages.get(self.position.stage) {
+            begin_others(&mut others, &self.networks, stage, &self.stage.keys)?;
+        }
+        self.others = others;
+        Ok(self)
     }
 
     /// Keys of trained parameters that are not f32.
@@ -206,7 +234,8 @@ impl<T: Task> Trainer<T> {
         for number in 0..stage.accumulate {
             let first = self.position.cursor + number * part;
             let share = 1.0 / stage.accumulate as f64;
-            let (value, found) = self.task.gradients(&self.networks, first..first + part, share)?;
+            let tasks: Vec<&T> = std::iter::once(&self.task).chain(&self.others).collect();
+            let (value, found) = replicas::gradients(&tasks, &self.networks, first..first + part, share)?;
             loss += value;
             gradients.add(found);
         }
@@ -320,6 +349,7 @@ impl<T: Task> Trainer<T> {
                 let keys = keys(&networks, &stage.parameters, &stage.name)?;
                 let networks = self.task.begin(networks, stage, &keys, true)?;
                 self.networks = trainable_only(networks, &keys);
+                begin_others(&mut self.others, &self.networks, stage, &keys)?;
                 let average = stage.average.map(|decay| Average::new(decay, &self.networks, &keys));
                 self.stage = StageState { keys, optimizer: Optimizer::new(&stage.optimizer), average };
             }
@@ -350,6 +380,20 @@ impl<T: Task> Trainer<T> {
         };
         saved.write(&self.directory, self.settings.keep, |directory| self.task.save(&self.averaged(), directory))
     }
+}
+
+/// Prepares the tasks of other devices for a stage whose networks are ready.
+fn begin_others<T: Task>(
+    others: &mut [T],
+    networks: &T::Networks,
+    stage: &Stage,
+    keys: &BTreeSet<String>,
+) -> Result<()> {
+    for task in others {
+        let replica = networks.clone().fork(&task.device().clone().autodiff());
+        task.begin(replica, stage, keys, false)?;
+    }
+    Ok(())
 }
 
 impl StageState {

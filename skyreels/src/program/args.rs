@@ -240,7 +240,7 @@ pub struct Train {
     /// Go on with the newest checkpoint of the run, where there is one.
     #[arg(long)]
     pub resume: bool,
-    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray.
+    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray; several with commas share every batch.
     #[arg(long, default_value = "auto")]
     pub device: String,
 }

@@ -59,7 +59,7 @@ enum TaskConfig {
 pub fn run(args: &Train, reporter: &Reporter) -> Result {
     let config = read_config(&args.config)?;
     config.run.validate()?;
-    let device = open_device(&args.device)?;
+    let devices = args.device.split(',').map(open_device).collect::<std::result::Result<Vec<_>, _>>()?;
     if !args.resume && latest(&args.out)?.is_some() {
         let reason = format!("{} holds checkpoints; add --resume, or name another directory", args.out.display());
         return Err(request("out", reason));
@@ -68,14 +68,15 @@ pub fn run(args: &Train, reporter: &Reporter) -> Result {
     let data = config.data.open()?;
     let held_out = config.held_out.clone().or_else(|| config.data.held_out());
     let held_out = held_out.map(|source| source.open()).transpose()?;
-    let session = Session { config: &config, out: &args.out, device: &device, reporter };
+    let session = Session { config: &config, out: &args.out, devices: &devices, reporter };
     session.run(&*data, held_out.as_deref())
 }
 
 struct Session<'a> {
     config: &'a Config,
     out: &'a Path,
-    device: &'a Device,
+    /// The first one holds the parameters.
+    devices: &'a [Device],
     reporter: &'a Reporter,
 }
 
@@ -89,23 +90,29 @@ impl Session<'_> {
                     Some(name) => name.parse()?,
                     None => Precision::F32,
                 };
-                let parts = model.training_parts(precision, self.device, self.reporter.progress())?;
-                let task = DiffusionTask::new(parts, *settings, data, held_out, seed, self.device)?;
-                let first = task.loader();
-                self.train(task, move || first.networks(model.path()))
+                let make = |device: &Device| -> Result<_> {
+                    let parts = model.training_parts(precision, device, self.reporter.progress())?;
+                    Ok(DiffusionTask::new(parts, *settings, data, held_out, seed, device)?)
+                };
+                let tasks = self.devices.iter().map(make).collect::<Result<Vec<_>>>()?;
+                let loader = tasks[0].loader();
+                self.train(tasks, || loader.networks(model.path()))
             }
             TaskConfig::Autoencoder(settings) => {
                 let path = model.path();
-                let task =
-                    |settings| AutoencoderTask::new(&model.vae, path, settings, data, held_out, seed, self.device);
-                let first = task(*settings)?;
-                self.train(task(*settings)?, move || first.networks(path))
+                let make = |device| AutoencoderTask::new(&model.vae, path, *settings, data, held_out, seed, device);
+                let tasks = self.devices.iter().map(make).collect::<TrainResult<Vec<_>>>()?;
+                let loader = make(&self.devices[0])?;
+                self.train(tasks, || loader.networks(path))
             }
         }
     }
 
-    fn train<T: Task>(&self, task: T, networks: impl FnOnce() -> TrainResult<T::Networks>) -> Result {
-        let mut trainer = Trainer::resume(task, networks, self.config.run.clone(), self.out)?;
+    /// Runs one task per device.
+    fn train<T: Task>(&self, mut tasks: Vec<T>, networks: impl FnOnce() -> TrainResult<T::Networks>) -> Result {
+        let others = tasks.split_off(1);
+        let first = tasks.remove(0);
+        let mut trainer = Trainer::resume(first, networks, self.config.run.clone(), self.out)?.with_others(others)?;
         let position = trainer.position();
         if position.total > 0 {
             let object = json!({ "event": "resumed", "step": position.total, "stage": position.stage });

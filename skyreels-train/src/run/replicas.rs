@@ -1,0 +1,69 @@
+//! Several devices: each computes a part of every batch.
+
+use std::ops::Range;
+
+use burn::module::Module;
+
+use super::task::Task;
+use crate::optimise::Gradients;
+use crate::{Error, Result};
+
+/// Loss and gradients of the examples at these cursors times `share`, computed by all tasks at once, each on its own device;
+/// the sums are on the device of the first.
+///
+/// Every step hands the present parameters to the other devices and takes their gradients back. Burn 0.22 has `all_reduce`
+/// for this, but only its CubeCL backends implement it; on `flex` and `ndarray` it panics. Parts are added in the order
+/// of the tasks: the result does not depend on who is ready first.
+pub(super) fn gradients<T: Task>(
+    tasks: &[&T],
+    networks: &T::Networks,
+    cursors: Range<u64>,
+    share: f64,
+) -> Result<(f64, Gradients)> {
+    let (first, others) = tasks.split_first().ok_or_else(|| Error::invalid("devices", "there is none"))?;
+    if others.is_empty() {
+        return first.gradients(networks, cursors, share);
+    }
+    let parts = parts(cursors.clone(), tasks.len() as u64);
+    let whole = (cursors.end - cursors.start).max(1) as f64;
+    let part_share = |part: &Range<u64>| share * (part.end - part.start) as f64 / whole;
+    std::thread::scope(|scope| {
+        let running: Vec<_> = others
+            .iter()
+            .zip(&parts[1..])
+            .filter(|(_, part)| !part.is_empty())
+            .map(|(task, part)| {
+                // Leaves of its own: graphs of several threads must not meet.
+                let replica = networks.clone().fork(&task.device().clone().autodiff());
+                scope.spawn(move || task.gradients(&replica, part.clone(), part_share(part)))
+            })
+            .collect();
+        let (mut loss, mut sum) = first.gradients(networks, parts[0].clone(), part_share(&parts[0]))?;
+        for thread in running {
+            let failed = |_| Error::invalid("devices", "the thread of one of them has panicked");
+            let (value, gradients) = thread.join().map_err(failed)??;
+            loss += value;
+            sum.add(gradients.moved(first.device()));
+        }
+        Ok((loss, sum))
+    })
+}
+
+/// Consecutive parts whose lengths differ by one at most, the longer ones first.
+fn parts(all: Range<u64>, count: u64) -> Vec<Range<u64>> {
+    let length = all.end - all.start;
+    let start = |part: u64| all.start + part * (length / count) + part.min(length % count);
+    (0..count).map(|part| start(part)..start(part + 1)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_consecutive_and_nearly_equal() {
+        assert_eq!(parts(10..17, 3), [10..13, 13..15, 15..17]);
+        assert_eq!(parts(0..1, 2), [0..1, 1..1]);
+        assert_eq!(parts(4..8, 1).first(), Some(&(4..8)));
+    }
+}
