@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use skyreels_core::golden::{Golden, Report, Tolerance, Values};
 
-use crate::compat::{a1_calculate_fid, a1_identity};
+use crate::compat::a1_calculate_fid;
+use crate::embed::cosine;
 use crate::frechet::{FeatureStatistics, PYTORCH_FID_EPSILON, frechet_distance, frechet_distance_with_epsilon};
 use crate::{Error, Result};
 
@@ -48,7 +49,7 @@ pub(super) fn run(file: &Golden) -> Result<Report> {
             }
             ["a1_cosine", a, b] => {
                 let (Some(a), Some(b)) = (sets.get(a), sets.get(b)) else { continue };
-                let cosines = a.rows.iter().zip(&b.rows).map(|(a, b)| a1_identity(a, b));
+                let cosines = a.rows.iter().zip(&b.rows).map(|(a, b)| cosine(a, b));
                 let cosines = cosines.collect::<Result<Vec<f64>>>()?;
                 report.compare_values(file, &name, &[cosines.len()], &cosines, Tolerance::Reference)?;
             }
