@@ -55,7 +55,7 @@ fn judges(weights: &FaceEmbedder) -> Judges<'static> {
 }
 
 fn embedder(device: &Device) -> FaceEmbedder {
-    FaceEmbedder::new(IdentityNetwork::ArcFace(ArcFaceConfig::R18.init(device)), device)
+    FaceEmbedder::new(IdentityNetwork::ArcFace(Box::new(ArcFaceConfig::R18.init(device))), device)
 }
 
 /// Directories with portraits, a driver of ten frames and results that are better or worse.

@@ -14,8 +14,10 @@ use support::{face_at, performance};
 
 type Faces = [Option<FaceObservation>];
 
+type Measure = fn(&Faces, &Faces) -> Result<FrameScores>;
+
 /// Every measurement that compares frame by frame.
-const ALIGNED: [(&str, fn(&Faces, &Faces) -> Result<FrameScores>); 9] = [
+const ALIGNED: [(&str, Measure); 9] = [
     ("blendshapes", blendshape_l1),
     ("rotation", |a, b| head_rotation_error(a, b, Anchor::Camera)),
     ("relative rotation", |a, b| head_rotation_error(a, b, Anchor::FirstFrame)),

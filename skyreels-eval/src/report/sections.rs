@@ -155,9 +155,9 @@ pub(super) fn worst(evaluation: &Evaluation) -> Result<String> {
         // A face that is always found is no reason to point at a clip.
         clips.retain(|(_, value)| metric.key != "detection_rate" || *value < 1.0);
         for (pair, value) in clips.into_iter().take(WORST) {
-            let _ = write!(
+            let _ = writeln!(
                 cards,
-                "<div class=\"card\"><h3>{}</h3><p class=\"note\">{}: {}</p>{}{}</div>\n",
+                "<div class=\"card\"><h3>{}</h3><p class=\"note\">{}: {}</p>{}{}</div>",
                 escaped(&pair.name),
                 escaped(metric.title),
                 number(value),
