@@ -30,7 +30,7 @@ fn a_file_tells_which_network_it_is_and_a_saved_network_sees_the_same() {
     assert_eq!(opened.name(), "ArcFace");
     assert_eq!(open("curricular.safetensors").unwrap().name(), "CurricularFace");
     let faces = [face(1), face(2)];
-    let fresh = FaceEmbedder::new(IdentityNetwork::ArcFace(arcface), &device);
+    let fresh = FaceEmbedder::new(IdentityNetwork::ArcFace(Box::new(arcface)), &device);
     assert_eq!(fresh.embed(&faces).unwrap(), opened.embed(&faces).unwrap());
 
     let inception = InceptionConfig::default().init(&device);
@@ -43,7 +43,7 @@ fn a_file_tells_which_network_it_is_and_a_saved_network_sees_the_same() {
 #[test]
 fn a_batch_gives_what_its_pictures_give_alone() {
     let device = Device::flex();
-    let embedder = FaceEmbedder::new(IdentityNetwork::ArcFace(ArcFaceConfig::R18.init(&device)), &device);
+    let embedder = FaceEmbedder::new(IdentityNetwork::ArcFace(Box::new(ArcFaceConfig::R18.init(&device))), &device);
     let faces: Vec<Frame> = (0..18).map(face).collect();
     let together = embedder.embed(&faces).unwrap();
     assert_eq!(together.len(), 18);

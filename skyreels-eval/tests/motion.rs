@@ -14,11 +14,10 @@ use support::{face_at, performance};
 
 type Faces = [Option<FaceObservation>];
 
-/// Every measurement that compares frame by frame.
-/// A metric that compares frame with frame.
-type Compare = fn(&Faces, &Faces) -> Result<FrameScores>;
+type Measure = fn(&Faces, &Faces) -> Result<FrameScores>;
 
-const ALIGNED: [(&str, Compare); 9] = [
+/// Every measurement that compares frame by frame.
+const ALIGNED: [(&str, Measure); 9] = [
     ("blendshapes", blendshape_l1),
     ("rotation", |a, b| head_rotation_error(a, b, Anchor::Camera)),
     ("relative rotation", |a, b| head_rotation_error(a, b, Anchor::FirstFrame)),

@@ -9,13 +9,18 @@ use skyreels_core::output::write_file;
 use skyreels_core::{Error as CoreError, Frame};
 
 use super::clip::{ClipAnalysis, PixelScores};
-use crate::metrics::FaceObservation;
-use crate::{Error, Result};
+use super::series::{read_series, series_bytes};
+use crate::metrics::{BackgroundStability, FaceObservation};
+use crate::{Error, FrameScores, Result};
 
 /// Where the description stands in the header.
 const DESCRIPTION: &str = "skyreels-eval";
 /// Measurements of other versions are made again.
 const VERSION: u32 = 1;
+/// Names of what the pixels do over time.
+const FLICKER: &str = "flicker";
+const STEP: &str = "background.step";
+const DRIFT: &str = "background.drift";
 /// Largest file that is taken for one of ours, in bytes.
 const MOST_BYTES: u64 = 1 << 30;
 
@@ -26,7 +31,6 @@ struct Description {
     fingerprint: String,
     size: [u32; 2],
     samples: Vec<usize>,
-    pixels: PixelScores,
     thumbnails: Vec<[u32; 2]>,
 }
 
@@ -37,7 +41,6 @@ pub(crate) fn save(path: &Path, analysis: &ClipAnalysis, fingerprint: &str) -> R
         fingerprint: fingerprint.into(),
         size: analysis.size,
         samples: analysis.samples.clone(),
-        pixels: analysis.pixels.clone(),
         thumbnails: analysis.thumbnails.iter().map(|frame| frame.dimensions().into()).collect(),
     };
     let mut tables = BTreeMap::new();
@@ -52,6 +55,14 @@ pub(crate) fn save(path: &Path, analysis: &ClipAnalysis, fingerprint: &str) -> R
         tables.insert(format!("features.{name}"), Table::of(&rows.iter().cloned().map(Some).collect::<Vec<_>>()));
     }
     let pixels: Vec<Vec<u8>> = analysis.thumbnails.iter().map(|frame| frame.as_raw().clone()).collect();
+    let background = analysis.pixels.background.as_ref();
+    let series = [
+        (FLICKER, analysis.pixels.flicker.as_ref()),
+        (STEP, background.map(|background| &background.step)),
+        (DRIFT, background.map(|background| &background.drift)),
+    ];
+    let series: Vec<(&str, Vec<u8>)> =
+        series.into_iter().filter_map(|(name, scores)| Some((name, series_bytes(&scores?.values)))).collect();
     let text = serde_json::to_string(&description).map_err(|error| malformed(path, error.to_string()))?;
     let mut views = Vec::new();
     for (name, table) in &tables {
@@ -60,6 +71,9 @@ pub(crate) fn save(path: &Path, analysis: &ClipAnalysis, fingerprint: &str) -> R
     }
     for (index, bytes) in pixels.iter().enumerate() {
         views.push((format!("thumbnail.{index}"), Dtype::U8, vec![bytes.len()], bytes.as_slice()));
+    }
+    for (name, bytes) in &series {
+        views.push((name.to_string(), Dtype::F64, vec![bytes.len() / size_of::<f64>()], bytes.as_slice()));
     }
     let views = views.into_iter().map(|(name, dtype, shape, bytes)| Ok((name, TensorView::new(dtype, shape, bytes)?)));
     let views = views.collect::<Result<Vec<_>, safetensors::SafeTensorError>>();
@@ -85,6 +99,16 @@ pub(crate) fn load(path: &Path, fingerprint: &str) -> Option<ClipAnalysis> {
     let table = |name: &str| read_table(&tensors, name);
     let faces = table("faces")?.into_iter();
     let faces = faces.map(|row| row.map_or(Some(None), |row| FaceObservation::from_row(&row).map(Some)));
+    // What is there has to be whole: a series that cannot be read is damage, not absence.
+    let scores = |name: &str| match tensors.tensor(name) {
+        Ok(view) => Some(Some(FrameScores::new(name, read_series(&view)?).ok()?)),
+        Err(_) => Some(None),
+    };
+    let background = match (scores(STEP)?, scores(DRIFT)?) {
+        (Some(step), Some(drift)) => Some(BackgroundStability { step, drift }),
+        _ => None,
+    };
+    let pixels = PixelScores { flicker: scores(FLICKER)?, background };
     let mut analysis = ClipAnalysis {
         size: description.size,
         faces: faces.collect::<Option<Vec<_>>>()?,
@@ -92,7 +116,7 @@ pub(crate) fn load(path: &Path, fingerprint: &str) -> Option<ClipAnalysis> {
         embeddings: BTreeMap::new(),
         a1_features: table("a1")?,
         features: BTreeMap::new(),
-        pixels: description.pixels,
+        pixels,
         thumbnails: Vec::new(),
     };
     for name in tensors.names() {

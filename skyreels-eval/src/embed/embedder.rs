@@ -20,9 +20,9 @@ pub const FACE_SIDE: u32 = 112;
 #[derive(Debug, Clone)]
 pub enum IdentityNetwork {
     /// insightface's iresnet.
-    ArcFace(ArcFaceNetwork),
+    ArcFace(Box<ArcFaceNetwork>),
     /// CurricularFace's IR-101.
-    CurricularFace(CurricularFaceNetwork),
+    CurricularFace(Box<CurricularFaceNetwork>),
 }
 
 impl IdentityNetwork {
@@ -55,12 +55,13 @@ impl FaceEmbedder {
     pub fn open(path: impl AsRef<Path>, limits: &Limits, device: &Device) -> Result<Self> {
         let path = path.as_ref();
         let weights = Weights::open(path, limits)?;
-        let load = |network| -> Result<Self> { Ok(Self::new(network, device)) };
-        if weights.contains("input_layer.0.weight") {
-            let network = CurricularFaceConfig.init(device);
-            return load(IdentityNetwork::CurricularFace(weights.load(network, Precision::F32, Progress::none())?));
-        }
-        let Some(config) = ArcFaceConfig::of_keys(weights.shapes().map(|(key, _)| key)) else {
+        let network = if weights.contains("input_layer.0.weight") {
+            let network = weights.load(CurricularFaceConfig.init(device), Precision::F32, Progress::none())?;
+            IdentityNetwork::CurricularFace(Box::new(network))
+        } else if let Some(config) = ArcFaceConfig::of_keys(weights.shapes().map(|(key, _)| key)) {
+            let network = weights.load(config.init(device), Precision::F32, Progress::none())?;
+            IdentityNetwork::ArcFace(Box::new(network))
+        } else {
             let reason = format!(
                 "{} holds neither an iresnet (layer1.0.bn1.weight, ..) nor an IR-101 (input_layer.0.weight, ..); \
                  convert the published file with scripts/convert-face-models",
@@ -68,7 +69,7 @@ impl FaceEmbedder {
             );
             return Err(Error::invalid("face recognition network", reason));
         };
-        load(IdentityNetwork::ArcFace(weights.load(config.init(device), Precision::F32, Progress::none())?))
+        Ok(Self::new(network, device))
     }
 
     /// The name of the network's kind.

@@ -7,12 +7,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
-use skyreels_core::output::write_file;
 use skyreels_core::{Error as CoreError, Progress};
 
 use super::run::EvaluationOptions;
 use crate::analysis::{
-    ClipAnalysis, Judges, TruthScores, Work, analyse_clips, analyse_portraits, analyse_with_truth, load, save,
+    ClipAnalysis, Judges, TruthScores, Work, analyse_clips, analyse_portraits, analyse_with_truth, load, load_truth,
+    save, save_truth,
 };
 use crate::inference::BATCH;
 use crate::protocol::Pair;
@@ -20,6 +20,9 @@ use crate::{Error, Result};
 
 /// Name of this operation in progress reports: files.
 const STAGE: &str = "measure";
+/// Endings of kept files.
+const CLIP: &str = "safetensors";
+const TRUTH: &str = "truth.safetensors";
 
 /// What is known about each file, or why it is not.
 #[derive(Default)]
@@ -211,11 +214,11 @@ impl Store {
     }
 
     fn kept(&self, path: &Path) -> Option<ClipAnalysis> {
-        load(&self.place(path, "safetensors")?, &self.fingerprint(path)?)
+        load(&self.place(path, CLIP)?, &self.fingerprint(path)?)
     }
 
     fn keep(&self, path: &Path, analysis: &ClipAnalysis) -> Result<()> {
-        match (self.place(path, "safetensors"), self.fingerprint(path)) {
+        match (self.place(path, CLIP), self.fingerprint(path)) {
             (Some(place), Some(fingerprint)) => save(&place, analysis, &fingerprint),
             _ => Ok(()),
         }
@@ -226,18 +229,14 @@ impl Store {
     }
 
     fn kept_truth(&self, key: &(PathBuf, PathBuf)) -> Option<TruthScores> {
-        let text = std::fs::read(self.place(&key.0, "truth.json")?).ok()?;
-        let (fingerprint, scores): (String, TruthScores) = serde_json::from_slice(&text).ok()?;
-        (fingerprint == self.pair_fingerprint(key)?).then_some(scores)
+        load_truth(&self.place(&key.0, TRUTH)?, &self.pair_fingerprint(key)?)
     }
 
     fn keep_truth(&self, key: &(PathBuf, PathBuf), scores: &TruthScores) -> Result<()> {
-        let (Some(place), Some(fingerprint)) = (self.place(&key.0, "truth.json"), self.pair_fingerprint(key)) else {
-            return Ok(());
-        };
-        let text = serde_json::to_vec(&(fingerprint, scores));
-        let text = text.map_err(|error| CoreError::malformed(&place, "measurements", error.to_string()))?;
-        Ok(write_file(place, &text)?)
+        match (self.place(&key.0, TRUTH), self.pair_fingerprint(key)) {
+            (Some(place), Some(fingerprint)) => save_truth(&place, scores, &fingerprint),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -37,12 +37,12 @@ pub(super) fn run(file: &Golden, device: &Device) -> Result<Report> {
     Ok(report.finish(file))
 }
 
-/// `resized` + case + `_everyN`: the picture that the network sees, before its scale.
+/// `resized` + case + `_everyN`: the picture that FID's network sees, on its scale.
 fn resized(file: &Golden, report: &mut Report, case: &str, pictures: &Tensor<4>) -> Result<()> {
     for stored in file.outputs() {
         let step = stored.strip_prefix("resized").and_then(|rest| rest.strip_prefix(case)?.strip_prefix("_every"));
         let Some(step) = step.and_then(|step| step.parse().ok()) else { continue };
-        let square = resampled(pictures.clone(), INPUT_SIDE);
+        let square = resampled(pictures.clone(), INPUT_SIDE).mul_scalar(2.0).sub_scalar(1.0);
         report.compare(file, &stored, thinned::every(thinned::every(square, 2, step), 3, step))?;
     }
     Ok(())

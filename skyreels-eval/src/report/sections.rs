@@ -24,8 +24,8 @@ pub(super) fn failures(evaluation: &Evaluation) -> String {
     if !evaluation.failures.is_empty() {
         let _ = write!(
             text,
-            "<div class=\"warning\"><strong>{} pairs were not measured:</strong><ul>",
-            evaluation.failures.len()
+            "<div class=\"warning\"><strong>Not measured: {}</strong><ul>",
+            counted(evaluation.failures.len(), "pair")
         );
         for failure in &evaluation.failures {
             let _ = write!(text, "<li>{}: {}</li>", escaped(&failure.name), escaped(&failure.reason));
@@ -33,6 +33,11 @@ pub(super) fn failures(evaluation: &Evaluation) -> String {
         text.push_str("</ul></div>\n");
     }
     text
+}
+
+/// `1 pair`, `2 pairs`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Distances of sets, with what is to be said about few samples.

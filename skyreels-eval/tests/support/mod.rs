@@ -2,7 +2,9 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use skyreels_core::Frame;
@@ -17,9 +19,18 @@ pub fn face_at(time: f64) -> FaceObservation {
     FaceObservation::of(&drawn(time), [200, 160]).unwrap()
 }
 
+/// Pictures and faces of people, each drawn once.
+static PEOPLE: LazyLock<Mutex<BTreeMap<u32, (Frame, Face)>>> = LazyLock::new(Mutex::default);
+
+fn person(number: u32) -> (Frame, Face) {
+    let mut people = PEOPLE.lock().unwrap();
+    let draw = || synthetic::portrait(200, 160, u64::from(number)).unwrap();
+    people.entry(number).or_insert_with(draw).clone()
+}
+
 /// The same as the tracker gives it.
 pub fn drawn(time: f64) -> Face {
-    let (_, mut face) = synthetic::portrait(200, 160, 3).unwrap();
+    let (_, mut face) = person(3);
     let wave = |phase: f64| (time * 0.7 + phase).sin() as f32;
     for (index, score) in face.blendshapes.iter_mut().enumerate().skip(1) {
         *score = 0.5 + 0.4 * wave(index as f64 * 0.3);
@@ -55,8 +66,8 @@ const CLOCK: u32 = 32;
 
 /// A picture of a face at a time from 1 to 24, of one of several people; at time 0 nobody is there. A grey square in the corner tells
 /// the time, so that [`Clock`] reads it even after the video codec.
-pub fn scene(person: u32, time: u32) -> Frame {
-    let (picture, _) = synthetic::portrait(200, 160, u64::from(person)).unwrap();
+pub fn scene(who: u32, time: u32) -> Frame {
+    let (picture, _) = person(who);
     Frame::from_fn(200, 160, |x, y| {
         if x < CLOCK && y < CLOCK { image::Rgb([(time * STEP) as u8; 3]) } else { *picture.get_pixel(x, y) }
     })

@@ -40,7 +40,6 @@ impl Noise {
 }
 
 /// What the guider has to say about a batch.
-#[allow(clippy::large_enum_variant, reason = "one at a time, and a tensor is a handle")]
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "there are few of them, and a tensor is a handle")]
 pub enum Control {

@@ -29,7 +29,6 @@ pub struct Encoded {
 }
 
 /// The guide clip, as far as it need not be computed again.
-#[allow(clippy::large_enum_variant, reason = "one at a time, and a tensor is a handle")]
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "there are few of them, and a tensor is a handle")]
 pub enum GuideClip {
