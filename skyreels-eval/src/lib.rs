@@ -34,10 +34,10 @@ pub use inception::{
     FEATURES, FeatureExtractor, INPUT_SIDE, InceptionConfig, InceptionExtractor, InceptionNetwork, InceptionVariant,
 };
 pub use metrics::{
-    Anchor, AudioVisualOffset, AudioVisualSync, BackgroundMeter, BackgroundStability, FIVE_POINTS, FaceObservation,
-    FlickerMeter, FrameScores, IdentityScore, MS_SSIM_LEAST_SIDE, SSIM_LEAST_SIDE, Samples, blendshape_l1,
-    expression_distance, eye_openness_error, gaze_error, head_rotation_error, identity_score, landmark_distance,
-    landmark_jitter, lip_openness_error, ms_ssim, pose_l1, psnr, ssim,
+    Anchor, AudioVisualOffset, AudioVisualSync, BackgroundMeter, BackgroundStability, FaceObservation, FlickerMeter,
+    FrameScores, IdentityScore, MS_SSIM_LEAST_SIDE, SSIM_LEAST_SIDE, Samples, blendshape_l1, expression_distance,
+    eye_openness_error, gaze_error, head_rotation_error, identity_score, landmark_distance, landmark_jitter,
+    lip_openness_error, ms_ssim, pose_l1, psnr, ssim,
 };
 pub use protocol::{Directories, ListedPair, PAPER_PORTRAITS, Pair, PairList, Protocol, draw_pairs};
 pub use report::{PAPER_TABLE, PaperRow, csv, page, write_report};

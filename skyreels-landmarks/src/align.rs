@@ -29,7 +29,7 @@ pub const ALIGNED_SIDE: u32 = 512;
 const BORDER: [u8; 3] = [132, 133, 135];
 
 /// The five points of `TEMPLATE_512` among MediaPipe's 478: iris centres, nose tip, mouth corners.
-const FIVE_POINTS: [usize; 5] = [468, 473, 4, 61, 291];
+pub const FIVE_POINTS: [usize; 5] = [468, 473, 4, 61, 291];
 
 /// A 2x3 matrix that carries `[x, y, 1]` to `[x', y']`.
 pub type Affine = [[f64; 3]; 2];

@@ -22,7 +22,8 @@ mod task;
 mod tflite;
 
 pub use align::{
-    ALIGNED_SIDE, Affine, aligned_face, aligned_to_points, arcface_face, arcface_similarity, similarity, warp_affine,
+    ALIGNED_SIDE, Affine, FIVE_POINTS, aligned_face, aligned_to_points, arcface_face, arcface_similarity, similarity,
+    warp_affine,
 };
 pub use error::{Error, Result};
 pub use face_crop::{CropBox, FaceBox};

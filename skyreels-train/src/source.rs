@@ -1,6 +1,6 @@
 //! Where examples come from, as a configuration names it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use skyreels_core::Limits;
@@ -20,6 +20,15 @@ pub enum Source {
 }
 
 impl Source {
+    /// The same source with its files looked for in `folder`, unless their paths are absolute.
+    #[must_use]
+    pub fn in_folder(self, folder: &Path) -> Self {
+        match self {
+            Self::Rendered(world) => Self::Rendered(world),
+            Self::Prepared(manifest) => Self::Prepared(folder.join(manifest)),
+        }
+    }
+
     /// Opens it.
     ///
     /// # Errors

@@ -5,16 +5,34 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use burn::tensor::{Device, Tensor};
-use skyreels_core::Precision;
 use skyreels_core::checkpoint::{Published, PublishedVisitor};
-use skyreels_train::data::{Dataset, Moving, RenderedWorld};
+use skyreels_core::pixels::frames_to_tensor;
+use skyreels_core::{Frame, Precision, Progress};
+use skyreels_train::data::{Dataset, Example, Latents, Moving, RenderedWorld};
 use skyreels_train::diffusion::{
-    Batch, Control, Denoising, Dropout, Encoder, GuideClip, Loss, Noise, Recompute, loss_and_gradients,
+    Batch, Control, Denoising, Dropout, Encoded, Encoder, GuideClip, Loss, Noise, Parts, Recompute, loss_and_gradients,
 };
 use skyreels_train::loss::{FaceAware, Objective};
 use skyreels_train::optimise::{AdamWSettings, Gradients, Optimizer, trainable_only};
 use skyreels_vae::Tiling;
 use support::{networks, parts, schedule, world};
+
+/// The same example, of which the networks that are never trained cannot see video and face any more.
+fn with_kept(example: &Example, parts: &Parts, encoded: &Encoded, device: &Device) -> Example {
+    let clip = frames_to_tensor(&example.video, device);
+    let posterior = parts.vae.encode(clip, Tiling::Off, Progress::none()).unwrap();
+    let data = |tensor: Tensor<5>| tensor.squeeze_dim::<4>(0).into_data();
+    let latents = Latents { mean: data(posterior.mean), logvar: data(posterior.logvar) };
+    let tokens = encoded.identity.clone().squeeze_dim::<2>(0).into_data();
+    let black = |frame: &Frame| Frame::new(frame.width(), frame.height());
+    Example {
+        video: example.video.iter().map(black).collect(),
+        face: black(&example.face),
+        latents: Some(latents),
+        tokens: Some(tokens),
+        ..example.clone()
+    }
+}
 
 /// A batch of two rendered examples for a guider that is trained (or not).
 fn batch(guider: bool, dropout: Dropout) -> Batch {
@@ -153,7 +171,7 @@ fn clips_are_what_inference_makes_and_identities_are_disjoint() {
 }
 
 #[test]
-fn control_latents_are_those_of_inference() {
+fn an_encoded_example_is_as_large_as_its_latents_and_takes_what_was_kept() {
     let device = Device::flex();
     let parts = parts(std::path::Path::new("."), Precision::F32);
     let guider = networks(&device, Precision::F32).pose_guider;
@@ -166,6 +184,12 @@ fn control_latents_are_those_of_inference() {
     };
     let example = world(1, 1).example(0).unwrap();
     let encoded = encoder.encode(&example, &device).unwrap();
+    let again = encoder.encode(&with_kept(&example, &parts, &encoded, &device), &device).unwrap();
+    for (kept, own) in again.video.iter().chain([&again.image[0]]).zip(encoded.video.iter().chain([&encoded.image[0]]))
+    {
+        assert_eq!(kept.to_data(), own.to_data());
+    }
+    assert_eq!(again.identity.to_data(), encoded.identity.to_data());
     let GuideClip::Latents(latents) = encoded.guide else { panic!("the guider is frozen") };
     assert_eq!(latents.dims(), [1, 3, 8, 8, 8]);
     assert_eq!(encoded.video[0].dims(), [1, 3, 8, 8, 8]);

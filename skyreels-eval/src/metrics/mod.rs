@@ -17,7 +17,7 @@ pub use motion::{
     Anchor, blendshape_l1, expression_distance, eye_openness_error, gaze_error, head_rotation_error, landmark_distance,
     lip_openness_error, pose_l1,
 };
-pub use observation::{FIVE_POINTS, FaceObservation};
+pub use observation::FaceObservation;
 pub use picture::psnr;
 pub use scores::FrameScores;
 pub use ssim::{MS_SSIM_LEAST_SIDE, SSIM_LEAST_SIDE, ms_ssim, ssim};

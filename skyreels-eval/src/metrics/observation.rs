@@ -1,13 +1,10 @@
 //! What the measurements need to know about a face.
 
 use serde::{Deserialize, Serialize};
-use skyreels_landmarks::{BLENDSHAPES, Face, LANDMARKS};
+use skyreels_landmarks::{BLENDSHAPES, FIVE_POINTS, Face, LANDMARKS};
 
 use crate::{Error, Result};
 
-/// Eyes, nose tip and mouth corners among MediaPipe's 478 points, in the order of
-/// [`Detection::points`](skyreels_landmarks::detection::Detection::points).
-pub const FIVE_POINTS: [usize; 5] = [468, 473, 4, 61, 291];
 /// Outer corners of the right and the left eye.
 const EYE_CORNERS: [usize; 2] = [33, 263];
 

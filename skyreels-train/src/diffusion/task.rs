@@ -137,12 +137,7 @@ impl<'a> DiffusionTask<'a> {
 
     /// What reads the networks, apart from the task.
     pub fn loader(&self) -> Loader {
-        Loader {
-            transformer: self.parts.transformer.clone(),
-            guider: self.parts.guider.clone(),
-            precision: self.parts.precision,
-            device: self.device.clone().autodiff(),
-        }
+        Loader::of(&self.parts, &self.device)
     }
 
     fn current(&self) -> Result<&Current> {
@@ -199,6 +194,16 @@ pub struct Loader {
 }
 
 impl Loader {
+    /// What reads networks of these sizes to `device`, which is one without automatic differentiation.
+    pub fn of(parts: &Parts, device: &Device) -> Self {
+        Self {
+            transformer: parts.transformer.clone(),
+            guider: parts.guider.clone(),
+            precision: parts.precision,
+            device: device.clone().autodiff(),
+        }
+    }
+
     /// The networks of a model directory, ready for training.
     ///
     /// # Errors

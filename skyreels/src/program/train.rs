@@ -198,10 +198,11 @@ fn read_config(path: &Path) -> Result<Config> {
     } else {
         toml::from_str(&text).map_err(|error| wrong(error.to_string()))?
     };
-    if config.model.is_relative()
-        && let Some(folder) = path.parent()
-    {
+    // Files that a configuration names lie where it lies.
+    if let Some(folder) = path.parent() {
         config.model = folder.join(&config.model);
+        config.data = config.data.in_folder(folder);
+        config.held_out = config.held_out.map(|source| source.in_folder(folder));
     }
     Ok(config)
 }
