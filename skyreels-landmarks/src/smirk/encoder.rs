@@ -160,7 +160,7 @@ impl SmirkEncoder {
     /// Encodes face crops of one size as they were cut.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when there is no crop or sizes differ.
+    /// [`Error::Invalid`](crate::Error::Invalid) when there is no crop or sizes differ.
     pub fn encode(&self, crops: &[Frame], device: &Device) -> Result<SmirkOutput> {
         Ok(self.forward(images(crops, device)?))
     }
