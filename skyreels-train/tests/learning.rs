@@ -164,7 +164,7 @@ fn other_settings_and_patterns_without_parameters_are_refused() {
 }
 
 #[test]
-fn two_devices_take_the_step_that_one_takes() {
+fn two_devices_or_two_parts_take_the_step_that_one_takes() {
     let (base, run) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     write_model(base.path());
     let (data, held_out) = data();
@@ -172,8 +172,8 @@ fn two_devices_take_the_step_that_one_takes() {
     // Three examples: the parts are not equal.
     let stage = || Stage::new("joint", &["transformer.*", "pose_guider.encoder.*"], 3, 3, rate);
     let make = || task(base.path(), &data, &held_out);
-    let steps = |others: usize| {
-        let settings = RunSettings::new(7, vec![stage()]);
+    let steps = |others: usize, parts: usize| {
+        let settings = RunSettings { parts, ..RunSettings::new(7, vec![stage()]) };
         let (first, networks) = make();
         let trainer = Trainer::start(first, networks, settings, run.path()).unwrap();
         let mut trainer = trainer.with_others((0..others).map(|_| make().0).collect()).unwrap();
@@ -183,9 +183,11 @@ fn two_devices_take_the_step_that_one_takes() {
         let records = trainer.history().records.clone();
         (trainer.history().losses(), records.iter().map(|r| r.gradient_norm).collect::<Vec<_>>())
     };
-    let (one, two) = (steps(0), steps(1));
-    for (ours, theirs) in one.0.iter().chain(&one.1).zip(two.0.iter().chain(&two.1)) {
-        assert!((ours - theirs).abs() < 1e-4 * ours.abs(), "{one:?} {two:?}");
+    let one = steps(0, 1);
+    for two in [steps(1, 1), steps(0, 2)] {
+        for (ours, theirs) in one.0.iter().chain(&one.1).zip(two.0.iter().chain(&two.1)) {
+            assert!((ours - theirs).abs() < 1e-4 * ours.abs(), "{one:?} {two:?}");
+        }
     }
 }
 

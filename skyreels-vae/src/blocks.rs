@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor};
 use skyreels_core::nn::{self, silu};
 
 use crate::conv::{CausalConv, apply_point_conv, doubling_frame_conv, halving_frame_conv, point_conv};
+use crate::differentiate::Leaf;
 use crate::host::{self, Clip};
 use crate::norm::Norm;
 use crate::pass::{Pass, TimeCache};
@@ -37,11 +38,12 @@ impl<N: Norm> Resnet<N> {
     }
 
     pub(crate) fn forward(&self, x: Tensor<5>, guide: &N::Guide, pass: &mut Pass) -> Tensor<5> {
+        if let Some(x) = pass.cache.leaf(x.clone()) {
+            return self.on_tape(x, guide, pass.cache);
+        }
         if host::serves(&x) && !pass.is_watched() {
             return self.on_host(x, guide, pass);
         }
-        // Two pieces need it: the norm and the sum.
-        let x = pass.cache.leaf(x);
         let dtype = x.dtype();
         let h = pass.named("norm1", |_| self.norm1.forward(x.clone(), guide));
         let h = pass.named("conv1", |pass| self.conv1.forward(silu(h).cast(dtype), pass.cache));
@@ -53,6 +55,15 @@ impl<N: Norm> Resnet<N> {
         }
     }
 
+    fn on_tape(&self, x: Leaf, guide: &N::Guide, cache: &mut TimeCache) -> Tensor<5> {
+        let h = self.conv1.activated_on_tape(&x, &self.norm1, guide, cache, None);
+        let sum = match &self.conv_shortcut {
+            Some(conv) => cache.leaf(apply_point_conv(conv, x.value)),
+            None => Some(x),
+        };
+        self.conv2.activated_on_tape(&h, &self.norm2, guide, cache, sum).value
+    }
+
     fn on_host(&self, x: Tensor<5>, guide: &N::Guide, pass: &mut Pass) -> Tensor<5> {
         let shortcut = self.conv_shortcut.as_ref().map(|conv| Clip::new(conv.forward(x.clone())));
         let x = Clip::new(x);
@@ -60,6 +71,25 @@ impl<N: Norm> Resnet<N> {
         let sum = shortcut.unwrap_or(x);
         self.conv2.activated_on_host(&h, &self.norm2, guide, pass.cache, Some(sum)).into_tensor()
     }
+}
+
+/// The end of encoder and decoder: `conv_out(silu(norm_out(x)))`.
+pub(crate) fn finish<N: Norm>(
+    norm_out: &N,
+    conv_out: &CausalConv,
+    x: Tensor<5>,
+    guide: &N::Guide,
+    pass: &mut Pass,
+) -> Tensor<5> {
+    if let Some(x) = pass.cache.leaf(x.clone()) {
+        return conv_out.activated_on_tape(&x, norm_out, guide, pass.cache, None).value;
+    }
+    if host::serves(&x) && !pass.is_watched() {
+        return conv_out.activated_on_host(&Clip::new(x), norm_out, guide, pass.cache, None).into_tensor();
+    }
+    let dtype = x.dtype();
+    let x = pass.named("norm_out", |_| norm_out.forward(x, guide));
+    pass.named("conv_out", |pass| conv_out.forward(silu(x).cast(dtype), pass.cache))
 }
 
 /// Runs residual blocks one after the other.
@@ -99,9 +129,9 @@ impl Downsample {
         Self { conv: nn::conv2d([channels; 2], 3, 2, device), time }
     }
 
-    pub(crate) fn forward(&self, x: Tensor<5>) -> Tensor<5> {
+    pub(crate) fn forward(&self, x: Tensor<5>, cache: &mut TimeCache) -> Tensor<5> {
         let x = if self.time { halve_frames(x) } else { x };
-        halving_frame_conv(&self.conv, x)
+        halving_frame_conv(&self.conv, x, cache)
     }
 }
 
@@ -118,7 +148,7 @@ impl Upsample {
         Self { conv: nn::conv2d([channels; 2], 3, 1, device), time }
     }
 
-    pub(crate) fn forward(&self, x: Tensor<5>, cache: &TimeCache) -> Tensor<5> {
+    pub(crate) fn forward(&self, x: Tensor<5>, cache: &mut TimeCache) -> Tensor<5> {
         // The convolution works frame by frame: frames are repeated after it, not before.
         let x = doubling_frame_conv(&self.conv, x, cache);
         if self.time { double_frames(x) } else { x }

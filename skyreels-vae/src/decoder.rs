@@ -2,13 +2,11 @@
 
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor};
-use skyreels_core::nn::silu;
 
-use crate::blocks::{MidBlock, Resnet, Upsample, resnets};
+use crate::blocks::{MidBlock, Resnet, Upsample, finish, resnets};
 use crate::config::VaeConfig;
 use crate::conv::CausalConv;
-use crate::host::{self, Clip};
-use crate::norm::{Norm, SpatialNorm};
+use crate::norm::SpatialNorm;
 use crate::pass::Pass;
 
 /// The decoder (`CogVideoXDecoder3D`): its norms are modulated by the latents it decodes.
@@ -62,19 +60,15 @@ impl Decoder {
     /// # Shapes
     /// `[batch, latent_channels, t, h, w] -> [batch, 3, frames, 8 h, 8 w]`
     pub(crate) fn forward(&self, latents: Tensor<5>, pass: &mut Pass) -> Tensor<5> {
-        let latents = pass.cache.leaf(latents.cast(self.conv_in.dtype()));
+        let latents = latents.cast(self.conv_in.dtype());
+        // Every norm needs them: they are a leaf where the graph is cut.
+        let latents = pass.cache.leaf(latents.clone()).map_or(latents, |leaf| leaf.value);
         let mut x = pass.named("conv_in", |pass| self.conv_in.forward(latents.clone(), pass.cache));
         x = pass.named("mid_block", |pass| self.mid_block.forward(x, &latents, pass));
         for (level, block) in self.up_blocks.iter().enumerate() {
             x = pass.named(format_args!("up_blocks.{level}"), |pass| block.forward(x, &latents, pass));
         }
-        if host::serves(&x) && !pass.is_watched() {
-            let x = Clip::new(x);
-            return self.conv_out.activated_on_host(&x, &self.norm_out, &latents, pass.cache, None).into_tensor();
-        }
-        let dtype = x.dtype();
-        let x = pass.named("norm_out", |_| self.norm_out.forward(x, &latents));
-        pass.named("conv_out", |pass| self.conv_out.forward(silu(x).cast(dtype), pass.cache)).cast(DType::F32)
+        finish(&self.norm_out, &self.conv_out, x, &latents, pass).cast(DType::F32)
     }
 }
 

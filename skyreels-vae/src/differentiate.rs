@@ -1,16 +1,16 @@
 //! Convolutions outside of the graph of automatic differentiation.
 //!
 //! Burn's CPU backend differentiates a 3-D convolution by scattering columns, ten times as slow as the convolution
-//! itself. The gradient of a convolution is a convolution too: whoever trains hands in a [`Tape`], which takes every 3x3x3
-//! convolution out of the graph and computes it, and its gradients, with [`convolve`], [`input_gradient`] and
-//! [`weight_gradient`].
+//! itself, and a norm with its activation by some thirty passes over memory. Whoever trains hands in a [`Tape`], which takes
+//! every 3x3 and 3x3x3 convolution, with norm and activation before it, out of the graph: [`Convolved`] computes them and
+//! their gradients.
 
 use std::sync::Arc;
 
 use burn::module::ParamId;
 use burn::tensor::Tensor;
 
-pub use crate::host::gradient::{convolve, input_gradient, weight_gradient};
+pub use crate::host::gradient::{Before, ConvolutionGradients, Convolved};
 
 /// Cuts a graph into pieces.
 ///
@@ -18,14 +18,34 @@ pub use crate::host::gradient::{convolve, input_gradient, weight_gradient};
 /// where a value is used by two pieces, it is made a [`leaf`](Self::leaf) first.
 pub trait Tape: Send + Sync {
     /// The same value as a leaf of a new piece.
-    fn leaf(&self, x: Tensor<5>) -> Tensor<5>;
+    fn leaf(&self, x: Tensor<5>) -> Leaf;
 
-    /// A convolution of a leaf, with zeros around the frames and none before or after them, as a leaf of a new piece.
-    ///
-    /// # Shapes
-    /// `x` `[batch, from, frames + times - 1, height, width]`, `weight` `[to, from, times, 3, 3]` with the identity of its
-    /// parameter, whatever the rank of that is, `-> [batch, to, frames, height, width]`
-    fn convolution(&self, x: Tensor<5>, weight: (ParamId, Tensor<5>), bias: Option<(ParamId, Tensor<1>)>) -> Tensor<5>;
+    /// [`Convolved::of`] a leaf, as a leaf of a new piece.
+    fn convolution(&self, x: &Leaf, convolution: Convolution) -> Leaf;
+}
+
+/// A leaf of a graph, and its place on the tape.
+#[derive(Debug, Clone)]
+pub struct Leaf {
+    /// A tensor that asks for its gradient.
+    pub value: Tensor<5>,
+    /// How many leaves were made before it.
+    pub place: usize,
+}
+
+/// What a leaf is convolved with; everything here may be tracked.
+#[derive(Debug)]
+pub struct Convolution {
+    /// What comes first.
+    pub before: Before,
+    /// `[to, from, times, 3, 3]`, with the identity of its parameter, whatever the rank of that is.
+    pub weight: (ParamId, Tensor<5>),
+    /// `[to]`
+    pub bias: Option<(ParamId, Tensor<1>)>,
+    /// The place of what the same convolution made of the frames before these.
+    pub earlier: Option<usize>,
+    /// What the result is added to.
+    pub sum: Option<Leaf>,
 }
 
 /// A tape on its way through the network.

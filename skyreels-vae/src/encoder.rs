@@ -2,13 +2,11 @@
 
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor};
-use skyreels_core::nn::silu;
 
-use crate::blocks::{Downsample, MidBlock, Resnet, resnets};
+use crate::blocks::{Downsample, MidBlock, Resnet, finish, resnets};
 use crate::config::VaeConfig;
 use crate::conv::CausalConv;
-use crate::host::{self, Clip};
-use crate::norm::{FIXED_EPSILON, GroupNorm, Norm};
+use crate::norm::{FIXED_EPSILON, GroupNorm};
 use crate::pass::Pass;
 
 /// The encoder (`CogVideoXEncoder3D`): eight times smaller in space, four times in time.
@@ -68,19 +66,13 @@ impl Encoder {
             x = pass.named(format_args!("down_blocks.{level}"), |pass| block.forward(x, pass));
         }
         let x = pass.named("mid_block", |pass| self.mid_block.forward(x, &(), pass));
-        if host::serves(&x) && !pass.is_watched() {
-            let x = Clip::new(x);
-            return self.conv_out.activated_on_host(&x, &self.norm_out, &(), pass.cache, None).into_tensor();
-        }
-        let dtype = x.dtype();
-        let x = pass.named("norm_out", |_| self.norm_out.forward(x, &()));
-        pass.named("conv_out", |pass| self.conv_out.forward(silu(x).cast(dtype), pass.cache))
+        finish(&self.norm_out, &self.conv_out, x, &(), pass)
     }
 }
 
 impl DownBlock {
     fn forward(&self, x: Tensor<5>, pass: &mut Pass) -> Tensor<5> {
         let x = resnets(&self.resnets, x, &(), pass);
-        self.downsamplers.iter().fold(x, |x, down| pass.named("downsamplers.0", |_| down.forward(x)))
+        self.downsamplers.iter().fold(x, |x, down| pass.named("downsamplers.0", |pass| down.forward(x, pass.cache)))
     }
 }

@@ -142,9 +142,9 @@ impl CausalVae {
     /// [`Error::Shape`] for sizes that cannot be encoded.
     pub fn encode_on_tape(&self, frames: Tensor<5>, tape: &Arc<dyn Tape>) -> Result<Posterior> {
         let moments = run_on_tape(&self.encoder, &self.config, frames, &TapeRef(tape.clone()))?;
-        let Posterior { mean, logvar } = Posterior::from_moments(tape.leaf(moments));
+        let Posterior { mean, logvar } = Posterior::from_moments(tape.leaf(moments).value);
         // What is made of one of them may be another piece than what is made of both.
-        Ok(Posterior { mean: tape.leaf(mean), logvar: tape.leaf(logvar) })
+        Ok(Posterior { mean: tape.leaf(mean).value, logvar: tape.leaf(logvar).value })
     }
 
     /// [`decode`](Self::decode) without tiles for a device with automatic differentiation, its graph cut into pieces by `tape`.
@@ -155,7 +155,7 @@ impl CausalVae {
     /// # Errors
     /// [`Error::Shape`] for sizes that cannot be decoded.
     pub fn decode_on_tape(&self, latents: Tensor<5>, tape: &Arc<dyn Tape>) -> Result<Tensor<5>> {
-        run_on_tape(&self.decoder, &self.config, tape.leaf(latents), &TapeRef(tape.clone()))
+        run_on_tape(&self.decoder, &self.config, tape.leaf(latents).value, &TapeRef(tape.clone()))
     }
 
     /// Decodes batch by batch without tiles, so that frames can be written while the next ones

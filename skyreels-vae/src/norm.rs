@@ -20,17 +20,27 @@ pub(crate) trait Norm: Module {
     /// Groups of channels that are normalised together.
     fn groups(&self) -> usize;
 
-    /// Gain and offset.
+    /// What is added to a variance.
+    fn epsilon(&self) -> f64;
+
+    /// Gain and offset of normalised values.
+    ///
+    /// # Shapes
+    /// `[batch, channels, t, h, w]` in f32, with a batch of 1 where nothing modulates.
+    fn affine(&self, guide: &Self::Guide) -> (Tensor<5>, Tensor<5>);
+
+    /// Gain and offset of values with these moments.
     ///
     /// # Shapes
     /// `mean` and `variance` `[batch, groups, 1]` in f32 to `[batch, channels, t, h, w]`.
-    fn modulation(
-        &self,
-        mean: Tensor<3>,
-        variance: Tensor<3>,
-        channels: usize,
-        guide: &Self::Guide,
-    ) -> (Tensor<5>, Tensor<5>);
+    fn modulation(&self, mean: Tensor<3>, variance: Tensor<3>, guide: &Self::Guide) -> (Tensor<5>, Tensor<5>) {
+        let [batch, groups, _] = mean.dims();
+        let (gain, offset) = self.affine(guide);
+        let channels = gain.dims()[1];
+        let per_channel = |t: Tensor<3>| t.repeat_dim(2, channels / groups).reshape([batch, channels, 1, 1, 1]);
+        let gain = gain * per_channel(variance.add_scalar(self.epsilon()).sqrt().recip());
+        (gain.clone(), offset - gain * per_channel(mean))
+    }
 
     /// # Shapes
     /// `[batch, channels, frames, height, width]` of any float type to the same in f32.
@@ -42,7 +52,7 @@ pub(crate) trait Norm: Module {
         let (mean, variance) = moments(x.clone());
         // The mean is taken off before the gain, which is a thousand where the input is flat.
         let centred = (x - mean.clone()).reshape([batch, channels, frames, height, width]);
-        let (gain, offset) = self.modulation(mean.zeros_like(), variance, channels, guide);
+        let (gain, offset) = self.modulation(mean.zeros_like(), variance, guide);
         follow(centred, gain, offset)
     }
 }
@@ -76,15 +86,14 @@ impl Norm for GroupNorm {
         self.groups
     }
 
-    fn modulation(&self, mean: Tensor<3>, variance: Tensor<3>, channels: usize, (): &()) -> (Tensor<5>, Tensor<5>) {
-        let [batch, groups, _] = mean.dims();
-        let per_channel = |t: Tensor<3>| t.repeat_dim(2, channels / groups).reshape([batch, channels]);
-        let weight = self.weight.val().unsqueeze::<2>();
-        let bias = self.bias.val().unsqueeze::<2>();
-        let gain = per_channel(variance.add_scalar(self.epsilon).sqrt().recip()) * weight;
-        let offset = bias - per_channel(mean) * gain.clone();
-        let shape = [batch, channels, 1, 1, 1];
-        (gain.reshape(shape), offset.reshape(shape))
+    fn epsilon(&self) -> f64 {
+        self.epsilon
+    }
+
+    fn affine(&self, (): &()) -> (Tensor<5>, Tensor<5>) {
+        let [channels] = self.weight.dims();
+        let of_channel = |param: &Param<Tensor<1>>| param.val().cast(DType::F32).reshape([1, channels, 1, 1, 1]);
+        (of_channel(&self.weight), of_channel(&self.bias))
     }
 }
 
@@ -138,14 +147,12 @@ impl Norm for SpatialNorm {
         self.norm_layer.groups
     }
 
-    fn modulation(
-        &self,
-        mean: Tensor<3>,
-        variance: Tensor<3>,
-        channels: usize,
-        latents: &Tensor<5>,
-    ) -> (Tensor<5>, Tensor<5>) {
-        let (scale, shift) = self.norm_layer.modulation(mean, variance, channels, &());
+    fn epsilon(&self) -> f64 {
+        self.norm_layer.epsilon
+    }
+
+    fn affine(&self, latents: &Tensor<5>) -> (Tensor<5>, Tensor<5>) {
+        let (scale, shift) = self.norm_layer.affine(&());
         let gain = self.conv_y.forward(latents.clone()).cast(DType::F32);
         let offset = self.conv_b.forward(latents.clone()).cast(DType::F32) + gain.clone() * shift;
         (gain * scale, offset)

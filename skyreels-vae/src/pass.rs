@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use burn::tensor::Tensor;
 
-use crate::differentiate::TapeRef;
+use crate::differentiate::{Convolution, Leaf, TapeRef};
 
 /// The last frames of every causal convolution's input, in the order in which the convolutions
 /// run.
@@ -14,32 +14,60 @@ pub(crate) struct TimeCache {
     past: Vec<Tensor<5>>,
     next: usize,
     last_batch: bool,
-    tape: Option<TapeRef>,
+    tape: Option<OnTape>,
+}
+
+/// A network that is differentiated in pieces.
+#[derive(Debug)]
+struct OnTape {
+    tape: TapeRef,
+    /// What every causal convolution made of the last batch.
+    places: Vec<usize>,
+    /// The leaf that was made last in this batch.
+    last: Option<Leaf>,
 }
 
 impl TimeCache {
     /// A cache for a network that is differentiated in pieces.
     pub(crate) fn on_tape(tape: TapeRef) -> Self {
-        Self { tape: Some(tape), ..Self::default() }
+        Self { tape: Some(OnTape { tape, places: Vec::new(), last: None }), ..Self::default() }
     }
 
-    /// What cuts the graph, where something does.
-    pub(crate) fn tape(&self) -> Option<&TapeRef> {
-        self.tape.as_ref()
+    /// The value as a leaf of the tape, where there is one.
+    pub(crate) fn leaf(&mut self, x: Tensor<5>) -> Option<Leaf> {
+        let OnTape { tape, last, .. } = self.tape.as_mut()?;
+        let leaf = match last.take() {
+            // Nothing happened to it since: only leaves ask for gradients of their own.
+            Some(leaf) if x.is_require_grad() => leaf,
+            _ => tape.0.leaf(x),
+        };
+        *last = Some(leaf.clone());
+        Some(leaf)
     }
 
-    /// The value as a leaf where the graph is cut, else as it is.
-    pub(crate) fn leaf(&self, x: Tensor<5>) -> Tensor<5> {
-        match &self.tape {
-            Some(tape) => tape.0.leaf(x),
-            None => x,
+    /// A convolution on the tape, which must be there; one that looks at the past goes on where the last batch ended.
+    pub(crate) fn convolve_on_tape(&mut self, x: &Leaf, mut convolution: Convolution, causal: bool) -> Leaf {
+        let slot = causal.then(|| self.next_slot());
+        let OnTape { tape, places, last } = self.tape.as_mut().expect("who made the leaf had a tape");
+        convolution.earlier = slot.and_then(|slot| places.get(slot).copied());
+        let leaf = tape.0.convolution(x, convolution);
+        if let Some(slot) = slot {
+            match places.get_mut(slot) {
+                Some(place) => *place = leaf.place,
+                None => places.push(leaf.place),
+            }
         }
+        *last = Some(leaf.clone());
+        leaf
     }
 
     /// Starts the next batch of the same clip; nothing is kept of the last one.
     pub(crate) fn start_batch(&mut self, last: bool) {
         self.next = 0;
         self.last_batch = last;
+        if let Some(tape) = &mut self.tape {
+            tape.last = None;
+        }
     }
 
     /// Puts `count` frames before `x`: those that came before it, or copies of its first frame
@@ -50,8 +78,7 @@ impl TimeCache {
     pub(crate) fn extend(&mut self, x: Tensor<5>, count: usize) -> Tensor<5> {
         let slot = self.next_slot();
         let past = self.past(slot).unwrap_or_else(|| x.clone().narrow(2, 0, 1).repeat_dim(2, count));
-        // What is kept for the next batch belongs to another piece than what is convolved.
-        let extended = self.leaf(Tensor::cat(vec![past, x], 2));
+        let extended = Tensor::cat(vec![past, x], 2);
         self.keep(slot, || {
             let frames = extended.dims()[2];
             // Joining copies: a slice alone may keep the whole tensor alive.

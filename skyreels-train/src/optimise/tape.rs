@@ -7,7 +7,7 @@ use burn::module::{Param, ParamId};
 use burn::tensor::{DType, Device, Tensor};
 use skyreels_core::checkpoint::{Key, Published, PublishedVisitor};
 use skyreels_core::device::Backend;
-use skyreels_vae::differentiate::{Tape, convolve, input_gradient, weight_gradient};
+use skyreels_vae::differentiate::{self, Before, Convolution, Leaf, Tape};
 
 use super::gradients::Gradients;
 
@@ -28,7 +28,20 @@ enum Source {
     /// The end of an earlier piece.
     Piece(Tensor<5>),
     /// The convolution of an earlier leaf.
-    Convolution { of: Tensor<5>, weight: (ParamId, Tensor<5>), bias: Option<ParamId> },
+    Convolution(Convolved),
+}
+
+/// A convolution of a leaf.
+struct Convolved {
+    own: differentiate::Convolved,
+    /// Places of what it was made of.
+    of: usize,
+    sum: Option<usize>,
+    earlier: Option<usize>,
+    /// Gain and offset, where a norm came first: the ends of one piece.
+    modulation: Option<(Tensor<5>, Tensor<5>)>,
+    weight: ParamId,
+    bias: Option<ParamId>,
 }
 
 impl std::fmt::Debug for Pieces {
@@ -38,20 +51,38 @@ impl std::fmt::Debug for Pieces {
 }
 
 impl Tape for Pieces {
-    fn leaf(&self, x: Tensor<5>) -> Tensor<5> {
-        let leaf = Tensor::from_inner(x.clone().inner()).require_grad();
-        self.lock().push(Node { leaf: leaf.clone(), source: Source::Piece(x) });
-        leaf
+    fn leaf(&self, x: Tensor<5>) -> Leaf {
+        self.push(x.clone().inner(), Source::Piece(x))
     }
 
-    fn convolution(&self, x: Tensor<5>, weight: (ParamId, Tensor<5>), bias: Option<(ParamId, Tensor<1>)>) -> Tensor<5> {
-        let kernel = weight.1.inner();
+    fn convolution(&self, x: &Leaf, convolution: Convolution) -> Leaf {
+        let Convolution { before, weight: (weight, kernel), bias, earlier, sum } = convolution;
+        let (modulation, before) = match before {
+            Before::Activation { gain, offset, groups, epsilon } => {
+                let [plain_gain, plain_offset] = [&gain, &offset].map(|tensor| tensor.clone().inner());
+                let before = Before::Activation { gain: plain_gain, offset: plain_offset, groups, epsilon };
+                (Some((gain, offset)), before)
+            }
+            other => (None, other),
+        };
         let (bias, shift) = bias.map_or((None, None), |(id, bias)| (Some(id), Some(bias.inner())));
-        let y = convolve(x.clone().inner(), kernel.clone(), shift);
-        let leaf = Tensor::from_inner(y).require_grad();
-        let source = Source::Convolution { of: x, weight: (weight.0, kernel), bias };
-        self.lock().push(Node { leaf: leaf.clone(), source });
-        leaf
+        let (added, sum) = sum.map_or((None, None), |leaf| (Some(leaf.value.inner()), Some(leaf.place)));
+        let (y, own) = {
+            let nodes = self.lock();
+            let before_these = earlier.and_then(|place| nodes[place].source.convolved());
+            differentiate::Convolved::of(x.value.clone().inner(), before, kernel.inner(), shift, before_these, added)
+        };
+        let convolved = Convolved { own, of: x.place, sum, earlier, modulation, weight, bias };
+        self.push(y, Source::Convolution(convolved))
+    }
+}
+
+impl Source {
+    fn convolved(&self) -> Option<&differentiate::Convolved> {
+        match self {
+            Self::Convolution(convolved) => Some(&convolved.own),
+            Self::Piece(_) => None,
+        }
     }
 }
 
@@ -65,14 +96,24 @@ impl Pieces {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn push(&self, value: Tensor<5>, source: Source) -> Leaf {
+        let value = Tensor::from_inner(value).require_grad();
+        let mut nodes = self.lock();
+        nodes.push(Node { leaf: value.clone(), source });
+        Leaf { value, place: nodes.len() - 1 }
+    }
+
     /// Gradients of `loss`, the end of the last piece, with respect to the parameters of `module` that ask for one.
     pub fn backward<M: Published>(&self, loss: &Tensor<1>, module: &M) -> Gradients {
         let mut nodes = std::mem::take(&mut *self.lock());
         let parameters = Trained::of(module);
         let mut found: BTreeMap<String, Tensor<1>> = BTreeMap::new();
         let mut cotangents: Vec<Option<Tensor<5>>> = vec![None; nodes.len()];
+        // What a convolution is asked about the last frames it saw by the one of the frames after them.
+        let mut later: HashMap<usize, Tensor<5>> = HashMap::new();
         let mut sum = differentiate(loss.backward(), module, &nodes, &mut cotangents);
         while let Some(Node { source, .. }) = nodes.pop() {
+            let later_frames = later.remove(&nodes.len());
             let Some(cotangent) = cotangents.pop().flatten() else { continue };
             match source {
                 // Nothing that is trained leads to it: the frames, for example.
@@ -81,27 +122,28 @@ impl Pieces {
                     let gradients = (end * Tensor::from_inner(cotangent)).sum().backward();
                     sum.add(differentiate(gradients, module, &nodes, &mut cotangents));
                 }
-                Source::Convolution { of, weight: (id, kernel), bias } => {
-                    if let Some(key) = parameters.keys.get(&id) {
-                        let gradient = weight_gradient(of.clone().inner(), cotangent.clone());
-                        let count = gradient.shape().num_elements();
-                        accumulate(&mut found, key, gradient.reshape([count]));
+                Source::Convolution(convolved) => {
+                    let Convolved { own, of, sum: added, earlier, modulation, weight, bias } = convolved;
+                    if let Some(place) = added {
+                        add(&mut cotangents[place], cotangent.clone());
                     }
-                    if let Some(key) = bias.and_then(|id| parameters.keys.get(&id)) {
-                        let [_, to, ..] = cotangent.dims();
-                        let rows = cotangent.clone().swap_dims(0, 1).flatten::<2>(1, 4);
-                        accumulate(&mut found, key, rows.sum_dim(1).reshape([to]));
+                    let gradients = own.backward(cotangent, later_frames);
+                    for (id, gradient) in [(Some(weight), flat(gradients.weight)), (bias, gradients.bias)] {
+                        if let Some(key) = id.and_then(|id| parameters.keys.get(&id)) {
+                            accumulate(&mut found, key, gradient);
+                        }
                     }
-                    // Its input is the leaf that was made last before it.
-                    let place = nodes.len() - 1;
-                    if matches!(&nodes[place].source, Source::Piece(end) if !end.is_tracked()) {
-                        continue;
+                    add(&mut cotangents[of], gradients.input);
+                    if let (Some(place), Some(past)) = (earlier, gradients.past) {
+                        later.insert(place, past);
                     }
-                    let gradient = input_gradient(cotangent, kernel);
-                    cotangents[place] = Some(match cotangents[place].take() {
-                        Some(own) => own + gradient,
-                        None => gradient,
-                    });
+                    if let (Some((gain, offset)), Some((to_gain, to_offset))) = (modulation, gradients.modulation)
+                        && (gain.is_tracked() || offset.is_tracked())
+                    {
+                        let [to_gain, to_offset] = [to_gain, to_offset].map(Tensor::from_inner);
+                        let gradients = (gain * to_gain + offset * to_offset).sum().backward();
+                        sum.add(differentiate(gradients, module, &nodes, &mut cotangents));
+                    }
                 }
             }
         }
@@ -119,13 +161,22 @@ fn differentiate<M: Published>(
 ) -> Gradients {
     for (node, cotangent) in nodes.iter().zip(cotangents) {
         if let Some(found) = node.leaf.grad(&gradients) {
-            *cotangent = Some(match cotangent.take() {
-                Some(own) => own + found,
-                None => found,
-            });
+            add(cotangent, found);
         }
     }
     Gradients::collect(module, &gradients)
+}
+
+fn add(sum: &mut Option<Tensor<5>>, cotangent: Tensor<5>) {
+    *sum = Some(match sum.take() {
+        Some(own) => own + cotangent,
+        None => cotangent,
+    });
+}
+
+fn flat(gradient: Tensor<5>) -> Tensor<1> {
+    let count = gradient.shape().num_elements();
+    gradient.reshape([count])
 }
 
 fn accumulate(sums: &mut BTreeMap<String, Tensor<1>>, key: &str, gradient: Tensor<1>) {

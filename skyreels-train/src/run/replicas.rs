@@ -1,4 +1,4 @@
-//! Several devices: each computes a part of every batch.
+//! A batch in parts: several devices, or several threads of one.
 
 use std::ops::Range;
 
@@ -8,8 +8,8 @@ use super::task::Task;
 use crate::optimise::Gradients;
 use crate::{Error, Result};
 
-/// Loss and gradients of the examples at these cursors times `share`, computed by all tasks at once, each on its own device;
-/// the sums are on the device of the first.
+/// Loss and gradients of the examples at these cursors times `share`, computed by all tasks at once, each on its own device
+/// and thread; the sums are on the device of the first. A task that is named twice computes two parts.
 ///
 /// Every step hands the present parameters to the other devices and takes their gradients back. Burn 0.22 has `all_reduce`
 /// for this, but only its CubeCL backends implement it; on `flex` and `ndarray` it panics. Parts are added in the order

@@ -23,6 +23,10 @@ pub struct RunSettings {
     /// Steps between looks at the held-out examples; 0 never looks.
     #[serde(default = "hundreds")]
     pub validate_every: u64,
+    /// Parts of a batch that one device computes at the same time, each with its own graph. A CPU gains by as many as it has
+    /// cores, because much of a small network runs on one; a card by 1. The last digits of sums depend on it.
+    #[serde(default = "one")]
+    pub parts: usize,
     /// Floating-point operations a second of which the device is capable, for the utilisation in the log.
     #[serde(default)]
     pub peak_flops: Option<f64>,
@@ -36,10 +40,22 @@ fn few() -> usize {
     2
 }
 
+fn one() -> usize {
+    1
+}
+
 impl RunSettings {
     /// A run with the defaults of everything that has one.
     pub fn new(seed: u64, stages: Vec<Stage>) -> Self {
-        Self { seed, stages, checkpoint_every: hundreds(), keep: few(), validate_every: hundreds(), peak_flops: None }
+        Self {
+            seed,
+            stages,
+            checkpoint_every: hundreds(),
+            keep: few(),
+            validate_every: hundreds(),
+            parts: one(),
+            peak_flops: None,
+        }
     }
 
     /// Checks the run and its stages.
@@ -52,6 +68,9 @@ impl RunSettings {
         }
         if self.checkpoint_every == 0 || self.keep == 0 {
             return Err(Error::invalid("checkpoint_every and keep", "they must be at least 1"));
+        }
+        if self.parts == 0 {
+            return Err(Error::invalid("parts", "it must be at least 1"));
         }
         self.stages.iter().try_for_each(Stage::validate)
     }

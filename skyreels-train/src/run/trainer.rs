@@ -234,7 +234,8 @@ impl<T: Task> Trainer<T> {
         for number in 0..stage.accumulate {
             let first = self.position.cursor + number * part;
             let share = 1.0 / stage.accumulate as f64;
-            let tasks: Vec<&T> = std::iter::once(&self.task).chain(&self.others).collect();
+            let devices = std::iter::once(&self.task).chain(&self.others);
+            let tasks: Vec<&T> = devices.flat_map(|task| std::iter::repeat_n(task, self.settings.parts)).collect();
             let (value, found) = replicas::gradients(&tasks, &self.networks, first..first + part, share)?;
             loss += value;
             gradients.add(found);

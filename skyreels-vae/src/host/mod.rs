@@ -106,10 +106,7 @@ impl Clip {
         let [batch, channels, frames, height, width] = self.shape;
         let shape = [batch, channels, frames, 2 * height, 2 * width];
         let mut input = Padded::new(shape);
-        input.fill(0, |channel, frame, y, row| {
-            let start = ((channel * frames + frame) * height + y / 2) * width;
-            row.chunks_mut(2).zip(&self.data[start..start + width]).for_each(|(pair, value)| pair.fill(*value));
-        });
+        input.fill_doubled(0, &self.data);
         let mut output = Self { shape, data: Vec::new(), device: self.device }.zeros(kernel.bias.len());
         drop(self.data);
         conv::add_conv(&input, &kernel.weight, &kernel.bias, &mut output.data);
@@ -138,7 +135,7 @@ impl Clip {
         let groups = norm.groups();
         let (mean, variance) = moments::moments(&self.data, channels / groups * frames * height * width);
         let shape = [batch, groups, 1];
-        let (gain, offset) = norm.modulation(self.tensor(mean, shape), self.tensor(variance, shape), channels, guide);
+        let (gain, offset) = norm.modulation(self.tensor(mean, shape), self.tensor(variance, shape), guide);
         let [_, _, small_frames, small_height, small_width] = gain.dims();
         Modulation { gain: values(gain), offset: values(offset), sizes: [small_frames, small_height, small_width] }
     }

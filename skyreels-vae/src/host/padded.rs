@@ -72,6 +72,15 @@ impl Padded {
         });
     }
 
+    /// Writes frames of half the height and width, every value to two by two positions, to the frames from `first` on.
+    pub(super) fn fill_doubled(&mut self, first: usize, x: &[f32]) {
+        let (frames, height, width) = (self.frames - first, self.height / 2, self.width / 2);
+        self.fill(first, |channel, frame, y, row| {
+            let start = ((channel * frames + frame) * height + y / 2) * width;
+            row.chunks_mut(2).zip(&x[start..start + width]).for_each(|(pair, value)| pair.fill(*value));
+        });
+    }
+
     /// Copies frame `first` to all frames before it.
     pub(super) fn repeat_into_past(&mut self, first: usize) {
         let (length, plane) = (self.channel_length(), self.plane());
@@ -143,7 +152,7 @@ impl Padded {
 
 /// The frame out of `small` that frame `frame` out of `frames` follows: the nearest, with the
 /// first of an odd number apart.
-fn source_frame(frame: usize, frames: usize, small: usize) -> usize {
+pub(super) fn source_frame(frame: usize, frames: usize, small: usize) -> usize {
     if frames > 1 && frames % 2 == 1 && small > 1 && frames != small {
         if frame == 0 { 0 } else { 1 + (frame - 1) / ((frames - 1) / (small - 1)) }
     } else {

@@ -52,9 +52,21 @@ impl WithSimd for ScaledSilu<'_> {
     }
 }
 
-/// `x / (1 + 2^(-x log2 e))`, the power as a whole one times a series.
+/// `x / (1 + e^-x)`
 #[inline(always)]
 fn silu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    simd.div_f32s(x, one_and_power(simd, x))
+}
+
+/// `1 / (1 + e^-x)`
+#[inline(always)]
+pub(super) fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    simd.div_f32s(simd.splat_f32s(1.0), one_and_power(simd, x))
+}
+
+/// `1 + e^-x`, as `1 + 2^(-x log2 e)`: the power as a whole one times a series.
+#[inline(always)]
+fn one_and_power<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let splat = |value| simd.splat_f32s(value);
     let exponent = simd.mul_f32s(x, splat(-std::f32::consts::LOG2_E));
     let exponent = simd.max_f32s(simd.min_f32s(exponent, splat(LARGEST)), splat(-LARGEST));
@@ -66,7 +78,7 @@ fn silu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     }
     let whole = simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(rounded), simd.splat_u32s(FRACTION));
     let power = simd.transmute_f32s_u32s(simd.add_u32s(simd.transmute_u32s_f32s(series), whole));
-    simd.div_f32s(x, simd.add_f32s(power, splat(1.0)))
+    simd.add_f32s(power, splat(1.0))
 }
 
 #[cfg(test)]
