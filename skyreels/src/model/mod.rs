@@ -1,5 +1,6 @@
 //! A SkyReels-A1 checkpoint on disk: five components, read in the published layout.
 
+mod convert;
 mod directory;
 mod inspect;
 mod preset;

@@ -1,0 +1,62 @@
+//! A checkpoint in another precision.
+
+use std::fs;
+use std::path::Path;
+
+use skyreels_core::checkpoint::{Published, SHARD_BYTES, save};
+use skyreels_core::{Device, Error as CoreError, Precision, Progress};
+use skyreels_vae::{CausalVae, LandmarkGuider};
+
+use super::{GUIDER, ModelDir, SCHEDULER, SIGLIP, TRANSFORMER, VAE};
+use crate::Result;
+
+/// Components that have weights.
+const COMPONENTS: u64 = 4;
+
+impl ModelDir {
+    /// Writes the checkpoint into `directory` with weights in `precision` and without what inference does not use: the
+    /// guider's decoder, text towers, states of training. Norms stay in f32. One component is in memory at a time.
+    ///
+    /// # Errors
+    /// [`Error::Core`](crate::Error::Core) for weights that do not fit, files that cannot be written, or when `progress` asks to stop.
+    pub fn convert(&self, directory: &Path, precision: Precision, device: &Device, progress: Progress) -> Result<()> {
+        let write = Writer { model: self, directory, precision };
+        progress.report(STAGE, 0, Some(COMPONENTS))?;
+        write.component(TRANSFORMER, DIFFUSERS, self.transformer.init(device)?)?;
+        progress.report(STAGE, 1, Some(COMPONENTS))?;
+        write.component(VAE, DIFFUSERS, CausalVae::new(&self.vae, device)?)?;
+        progress.report(STAGE, 2, Some(COMPONENTS))?;
+        write.component(GUIDER, DIFFUSERS, LandmarkGuider::new(&self.guider, device)?)?;
+        progress.report(STAGE, 3, Some(COMPONENTS))?;
+        write.component(SIGLIP, TRANSFORMERS, self.siglip.init(device)?)?;
+        write.file(SCHEDULER, "scheduler_config.json")?;
+        Ok(progress.report(STAGE, COMPONENTS, Some(COMPONENTS))?)
+    }
+}
+
+const STAGE: &str = "convert";
+/// Stems of weights in the layouts of the two libraries.
+const DIFFUSERS: &str = "diffusion_pytorch_model";
+const TRANSFORMERS: &str = "model";
+
+struct Writer<'a> {
+    model: &'a ModelDir,
+    directory: &'a Path,
+    precision: Precision,
+}
+
+impl Writer<'_> {
+    fn component<M: Published>(&self, name: &str, stem: &str, module: M) -> Result<()> {
+        self.file(name, "config.json")?;
+        let module = self.model.weights(name)?.load(module, self.precision, Progress::none())?;
+        Ok(save(&module, &self.directory.join(name), stem, SHARD_BYTES)?)
+    }
+
+    fn file(&self, component: &str, name: &str) -> Result<()> {
+        let folder = self.directory.join(component);
+        fs::create_dir_all(&folder).map_err(CoreError::io("create", &folder))?;
+        let from = self.model.path().join(component).join(name);
+        fs::copy(&from, folder.join(name)).map_err(CoreError::io("copy", &from))?;
+        Ok(())
+    }
+}
