@@ -9,7 +9,7 @@ use skyreels_landmarks::{ClipPlan, GuideLayout, LEADING_FRAMES, Motion, guide_cl
 use skyreels_vae::Tiling;
 
 use crate::conditioning::{Conditioning, control_latents, identity_tokens, image_latents};
-use crate::denoise::{DenoiseSettings, Denoiser};
+use crate::denoise::{DenoiseSettings, Denoised, Denoiser};
 use crate::driving::resample;
 use crate::intermediates::Intermediates;
 use crate::model::ModelDir;
@@ -17,6 +17,7 @@ use crate::pixels::tensor_to_frames;
 use crate::plan::{Plan, PlanRequest};
 use crate::portrait::Portrait;
 use crate::retargeting::Retargeting;
+use crate::reuse::WorkCounts;
 use crate::{Error, Result};
 
 /// Frames per second of the published model.
@@ -68,6 +69,8 @@ pub struct Animation {
     pub frames: Vec<Frame>,
     /// The guide clip, one frame per generated frame, the two leading ones included.
     pub guide: Vec<Frame>,
+    /// What the denoising took.
+    pub work: WorkCounts,
 }
 
 /// Makes clips with one model on one device.
@@ -97,6 +100,7 @@ impl<'a> Animator<'a> {
         let plan = Plan::new(model, &request, device)?;
         // An impossible number of steps should not be found out after an hour of encoding.
         model.schedule.timesteps(options.denoise.steps)?;
+        options.denoise.reuse.check(options.denoise.steps, &options.denoise.guidance)?;
         ClipPlan::fitted(1, size[0])?;
         Ok(Self { model, device, options, size, plan })
     }
@@ -159,11 +163,11 @@ impl<'a> Animator<'a> {
         let mut noise = NoiseGenerator::new(self.options.seed);
         let conditioning = self.condition(portrait, &guide, &mut noise, progress)?;
         kept.map_or(Ok(()), |kept| kept.keep_conditioning(&conditioning))?;
-        let latents = self.denoise(&conditioning, &mut noise, progress)?;
+        let Denoised { latents, work } = self.denoise(&conditioning, &mut noise, progress)?;
         kept.map_or(Ok(()), |kept| kept.keep_latents(&latents, LEADING_FRAMES..LEADING_FRAMES + keep))?;
         let frames = self.decode(latents, progress)?;
         let frames = frames.into_iter().skip(LEADING_FRAMES).take(keep).collect();
-        Ok(Animation { frames, guide })
+        Ok(Animation { frames, guide, work })
     }
 
     /// Encodes guide clip, portrait and face; each network is dropped before the next is loaded.
@@ -195,9 +199,6 @@ impl<'a> Animator<'a> {
 
     /// Denoises from fresh noise.
     ///
-    /// # Shapes
-    /// `-> [1, latent_frames, 16, height, width]`, f32
-    ///
     /// # Errors
     /// Those of loading the transformer and of [`Denoiser::run`].
     pub fn denoise(
@@ -205,7 +206,7 @@ impl<'a> Animator<'a> {
         conditioning: &Conditioning,
         noise: &mut NoiseGenerator,
         progress: Progress,
-    ) -> Result<Tensor<5>> {
+    ) -> Result<Denoised> {
         let transformer = self.model.load_transformer(self.options.precision, self.device, progress)?;
         let initial = noise.normal(conditioning.control.dims(), self.device);
         let denoiser =

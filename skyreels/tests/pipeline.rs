@@ -100,7 +100,7 @@ fn latents(scene: &Scene, denoise: DenoiseSettings, precision: Precision) -> Vec
     let (guide, _) = animator.guide(&portrait, &scene.motion, Progress::none()).unwrap();
     let mut noise = NoiseGenerator::new(7);
     let conditioning = animator.condition(&portrait, &guide, &mut noise, Progress::none()).unwrap();
-    let latents = animator.denoise(&conditioning, &mut noise, Progress::none()).unwrap();
+    let latents = animator.denoise(&conditioning, &mut noise, Progress::none()).unwrap().latents;
     latents.into_data().try_to_vec().unwrap()
 }
 

@@ -35,6 +35,27 @@ fn seed_sampler_and_guidance_decide_the_bytes() {
 }
 
 #[test]
+fn reuse_says_what_it_has_saved_and_is_refused_where_it_means_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let animate = |options: &str| format!("--json {} --frames 9 {options} -o {{}}/out.gif", demo(4));
+    let (out, _) = accepted(directory.path(), &animate("--reuse-unconditional 1..3 --block-cache 0.2"));
+    let events = events(&out);
+    let done = events.iter().find(|event| event["event"] == "done").unwrap();
+    assert_eq!((&done["work"]["passes"], &done["work"]["passes_saved"]), (&6.into(), &2.into()));
+    assert!(events.iter().any(|event| event["text"].as_str().is_some_and(|text| text.contains("6 of 8 passes"))));
+    fs::remove_file(directory.path().join("out.gif")).unwrap();
+    for (options, parts) in [
+        ("--reuse-unconditional 0..2", ["reuse-unconditional", "begin one step later"]),
+        ("--skip-unconditional 2..5", ["skip-unconditional", "0..4"]),
+        ("--skip-unconditional 2..3 --guidance 1", ["skip-unconditional", "guidance is off"]),
+        ("--reuse-unconditional=3", ["reuse-unconditional", "FIRST..END"]),
+        ("--block-cache=-1", ["block cache", "between 0 and 1"]),
+    ] {
+        says(&refused(directory.path(), &animate(options)), &parts);
+    }
+}
+
+#[test]
 fn an_empty_folder_can_be_the_output() {
     let directory = tempfile::tempdir().unwrap();
     accepted(directory.path(), &format!("{} --frames 9 -o {{}}", demo(1)));

@@ -249,7 +249,7 @@ impl Transformer {
         unpatchify(patches, grid, self.config.patch_size)
     }
 
-    fn check_inputs(
+    pub(super) fn check_inputs(
         &self,
         batch: usize,
         grid: [usize; 3],

@@ -44,12 +44,16 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
     let with_sound = format.carries_sound() && !edit.changes_time();
     let driving = source::performance(args, limit, with_sound, smirk.as_ref(), &device, reporter)?.edited(&edit)?;
     let clip = animator.run(&portrait, &driving.motion, reporter.progress())?;
+    let work = clip.work;
+    if work.blocks_saved > 0 {
+        reporter.note(&format!("denoise: {work}"));
+    }
     let frames = if args.side_by_side { beside(&portrait, &driving, &clip)? } else { clip.frames };
     let count = frames.len();
     write(&args.output, &frames, driving.sound, &options, reporter)?;
     reporter.say(
         &format!("wrote {} ({count} frames at {RATE} frames per second)", args.output.display()),
-        json!({ "event": "done", "output": args.output, "frames": count }),
+        json!({ "event": "done", "output": args.output, "frames": count, "work": work }),
     );
     Ok(Outcome::Done)
 }
@@ -115,6 +119,7 @@ fn animator_options(
             guidance: guidance(args)?,
             sampler: args.sampler,
             batched_guidance: args.batched_guidance,
+            reuse: args.reuse.settings(),
         },
         precision: args.compute.precision,
         tiling,

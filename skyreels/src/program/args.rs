@@ -7,6 +7,7 @@ use skyreels::core::Precision;
 use skyreels::core::diffusion::SamplerKind;
 use skyreels::landmarks::FacePick;
 use skyreels::model::Preset;
+use skyreels::{ReuseSettings, StepRange};
 
 use super::controls::Controls;
 use super::eval::Eval;
@@ -28,7 +29,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make a video of a portrait that performs a motion.
-    Animate(Animate),
+    Animate(Box<Animate>),
     /// Find faces, and write guide clip, points or an overlay.
     Landmarks(Landmarks),
     /// Make, change, describe and draw motion files.
@@ -73,6 +74,28 @@ pub enum TilingChoice {
     All,
 }
 
+/// Less work for nearly the same picture; nothing of it by default.
+#[derive(Debug, ClapArgs)]
+pub struct ReuseArgs {
+    /// Steps FIRST..END, counted from 0, without their unconditional pass: the guidance of the last step before them
+    /// goes on.
+    #[arg(long, value_name = "STEPS")]
+    pub reuse_unconditional: Option<StepRange>,
+    /// Steps FIRST..END without guidance.
+    #[arg(long, value_name = "STEPS")]
+    pub skip_unconditional: Option<StepRange>,
+    /// Skip the blocks behind the first while that changes by less than this share, for example 0.08.
+    #[arg(long, value_name = "THRESHOLD")]
+    pub block_cache: Option<f64>,
+}
+
+impl ReuseArgs {
+    pub fn settings(&self) -> ReuseSettings {
+        let Self { reuse_unconditional, skip_unconditional, block_cache } = *self;
+        ReuseSettings { reuse_unconditional, skip_unconditional, block_cache }
+    }
+}
+
 #[derive(Debug, ClapArgs)]
 pub struct Animate {
     /// A picture, or `drawn:SEED` for one that this program draws.
@@ -113,6 +136,8 @@ pub struct Animate {
     /// ddim or dpm.
     #[arg(long, default_value = "ddim")]
     pub sampler: SamplerKind,
+    #[command(flatten)]
+    pub reuse: ReuseArgs,
     /// Seed of all noise.
     #[arg(long, default_value_t = 43)]
     pub seed: u64,
