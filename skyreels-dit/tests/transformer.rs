@@ -151,7 +151,7 @@ impl ModuleVisitor for Held {
 }
 
 #[test]
-fn eight_bits_a_weight_take_a_third_of_the_memory_and_one_percent_of_the_answer() {
+fn eight_bits_a_weight_save_what_they_announce_and_move_the_answer_by_less_than_a_hundredth() {
     let (device, config) = (Device::flex(), TransformerConfig { time_embed_dim: 32, ..tiny() });
     let latents: Tensor<5> = input(1, [1, 2, 48, 6, 8], &device);
     let face: Tensor<3> = input(2, [1, 7, 6], &device);

@@ -34,6 +34,11 @@ pub struct AnimatorOptions {
     pub denoise: DenoiseSettings,
     /// Precision of transformer, VAE and guider; the vision tower is f32.
     pub precision: Precision,
+    /// The weights of the transformer's blocks in 8 bits ([`Transformer::with_int8_blocks`]): less memory, slightly
+    /// other pixels.
+    ///
+    /// [`Transformer::with_int8_blocks`]: skyreels_dit::Transformer::with_int8_blocks
+    pub int8: bool,
     /// Tiles of the VAE. The original uses tiles for the VAE and none for the guider.
     pub tiling: Tiling,
     /// Tiles of the landmark guider: less memory, slightly other latents.
@@ -53,12 +58,40 @@ impl Default for AnimatorOptions {
             seed: 43,
             denoise: DenoiseSettings::default(),
             precision: Precision::F32,
+            int8: false,
             tiling: Tiling::On,
             guider_tiling: Tiling::Off,
             retargeting: Retargeting::default(),
             compat: false,
             keep: None,
         }
+    }
+}
+
+impl AnimatorOptions {
+    /// What these options ask of memory.
+    fn request(&self, model: &ModelDir) -> PlanRequest {
+        PlanRequest {
+            size: self.size.unwrap_or_else(|| model.native_size()),
+            precision: self.precision,
+            tiling: self.tiling,
+            guider_tiling: self.guider_tiling,
+            batched_guidance: self.denoise.batched_guidance,
+            block_cache: self.denoise.reuse.block_cache.is_some(),
+            int8: self.int8,
+        }
+    }
+
+    /// The options with as few changes as make the run fit into `available` bytes, and what they are: the order of the
+    /// guidance passes, tiles, weights of 8 bits ([`PlanRequest::fitted`]).
+    ///
+    /// # Errors
+    /// Those of [`PlanRequest::fitted`].
+    pub fn fitted(mut self, model: &ModelDir, device: &Device, available: u64) -> Result<(Self, Vec<&'static str>)> {
+        let (request, made) = self.request(model).fitted(model, device, available)?;
+        (self.tiling, self.guider_tiling, self.int8) = (request.tiling, request.guider_tiling, request.int8);
+        self.denoise.batched_guidance = request.batched_guidance;
+        Ok((self, made))
     }
 }
 
@@ -89,20 +122,13 @@ impl<'a> Animator<'a> {
     /// # Errors
     /// [`Error::Request`] when the model cannot make that size.
     pub fn new(model: &'a ModelDir, device: &'a Device, options: AnimatorOptions) -> Result<Self> {
-        let size = options.size.unwrap_or_else(|| model.native_size());
-        let request = PlanRequest {
-            size,
-            precision: options.precision,
-            tiling: options.tiling,
-            guider_tiling: options.guider_tiling,
-            batched_guidance: options.denoise.batched_guidance,
-        };
+        let request = options.request(model);
         let plan = Plan::new(model, &request, device)?;
         // An impossible number of steps should not be found out after an hour of encoding.
         model.schedule.timesteps(options.denoise.steps)?;
         options.denoise.reuse.check(options.denoise.steps, &options.denoise.guidance)?;
-        ClipPlan::fitted(1, size[0])?;
-        Ok(Self { model, device, options, size, plan })
+        ClipPlan::fitted(1, request.size[0])?;
+        Ok(Self { model, device, options, size: request.size, plan })
     }
 
     /// The memory plan.
@@ -207,7 +233,12 @@ impl<'a> Animator<'a> {
         noise: &mut NoiseGenerator,
         progress: Progress,
     ) -> Result<Denoised> {
-        let transformer = self.model.load_transformer(self.options.precision, self.device, progress)?;
+        let AnimatorOptions { precision, int8, .. } = self.options;
+        let transformer = if int8 {
+            self.model.load_int8_transformer(precision, self.device, progress)?
+        } else {
+            self.model.load_transformer(precision, self.device, progress)?
+        };
         let initial = noise.normal(conditioning.control.dims(), self.device);
         let denoiser =
             Denoiser { transformer: &transformer, schedule: &self.model.schedule, settings: self.options.denoise };

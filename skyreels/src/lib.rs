@@ -11,8 +11,10 @@ pub mod model;
 mod pixels;
 mod plan;
 mod portrait;
+mod random;
 mod retargeting;
 mod reuse;
+pub mod tune;
 
 pub use animate::{Animation, Animator, AnimatorOptions, decode};
 pub use conditioning::{Conditioning, control_latents, identity_tokens, image_latents};
@@ -24,6 +26,7 @@ pub use model::{ModelDir, Preset};
 pub use pixels::tensor_to_frames;
 pub use plan::{Plan, PlanRequest, available_memory};
 pub use portrait::Portrait;
+pub use random::random_weights;
 pub use retargeting::Retargeting;
 pub use reuse::{ReuseSettings, StepRange, WorkCounts};
 

@@ -16,6 +16,12 @@ const MIB: u64 = 1 << 20;
 /// Hidden-width copies of the token sequence alive in a transformer block: both streams, normed,
 /// query, key, value, attention, and the two feed-forward tensors of four widths each.
 const LIVE_TOKENS: u64 = 16;
+/// Tensors of video tokens that a cache of blocks keeps for each guidance pass.
+const KEPT_TOKENS: u64 = 2;
+/// Unconditional and conditional.
+const GUIDANCE_PASSES: u64 = 2;
+/// Bytes of a number as weights of 8 bits are turned back.
+const DEQUANTISED_BYTES: u64 = 4;
 /// Copies of the vision tower's tokens alive in a block, counted likewise.
 const LIVE_VISION_TOKENS: u64 = 16;
 
@@ -32,6 +38,10 @@ pub struct PlanRequest {
     pub guider_tiling: Tiling,
     /// Both guidance passes at once.
     pub batched_guidance: bool,
+    /// A cache of blocks between steps.
+    pub block_cache: bool,
+    /// The weights of the transformer's blocks in 8 bits.
+    pub int8: bool,
 }
 
 impl Default for PlanRequest {
@@ -42,7 +52,48 @@ impl Default for PlanRequest {
             tiling: Tiling::On,
             guider_tiling: Tiling::Off,
             batched_guidance: false,
+            block_cache: false,
+            int8: false,
         }
+    }
+}
+
+/// A change that makes a run smaller: what to say of it, and the change.
+type Change = (&'static str, fn(&mut PlanRequest));
+
+/// What makes a run smaller, in the order of what it costs: first time alone, then slightly other pixels, then weights
+/// that are rounded.
+const CHANGES: [Change; 4] = [
+    ("guidance passes one after the other", |request| request.batched_guidance = false),
+    ("VAE in tiles", |request| request.tiling = Tiling::On),
+    ("landmark guider in tiles", |request| request.guider_tiling = Tiling::On),
+    ("transformer's blocks in 8 bits", |request| request.int8 = true),
+];
+
+impl PlanRequest {
+    /// The request with as few changes as make it fit into `available` bytes, and what they are. A change that does not
+    /// make this run smaller is left out.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] when no change will do; those of [`Plan::new`].
+    pub fn fitted(mut self, model: &ModelDir, device: &Device, available: u64) -> Result<(Self, Vec<&'static str>)> {
+        let mut plan = Plan::new(model, &self, device)?;
+        let mut made = Vec::new();
+        for (name, change) in CHANGES {
+            if plan.peak() <= available {
+                break;
+            }
+            let mut smaller = self;
+            change(&mut smaller);
+            // Tiles that do not work out at this size are no way to make it smaller.
+            let Ok(tried) = Plan::new(model, &smaller, device) else { continue };
+            if tried.peak() < plan.peak() {
+                (self, plan) = (smaller, tried);
+                made.push(name);
+            }
+        }
+        plan.check(available)?;
+        Ok((self, made))
     }
 }
 
@@ -106,7 +157,10 @@ impl Plan {
         };
         let scores = AttentionPlan::new(shape, Engine::of(device), precision.dtype(), false)
             .score_bytes(shape, precision.dtype());
-        let denoise = sequences * LIVE_TOKENS * tokens as u64 * hidden * bytes + scores;
+        let mut denoise = sequences * LIVE_TOKENS * tokens as u64 * hidden * bytes + scores;
+        if request.block_cache {
+            denoise += GUIDANCE_PASSES * KEPT_TOKENS * (tokens - identity) as u64 * hidden * bytes;
+        }
         let see = LIVE_VISION_TOKENS * (identity * model.siglip.hidden_size * 4) as u64;
         let ratio = model.vae.spatial_compression_ratio();
         let guide = encode_bytes(&model.guider, frames, guide_height, guide_width, precision);
@@ -117,7 +171,13 @@ impl Plan {
         let guider_weights = parameters(&LandmarkGuider::new(&model.guider, device)?) * bytes;
         let vae_weights = parameters(&CausalVae::new(&model.vae, device)?) * bytes;
         let siglip_weights = parameters(&model.siglip.init(device)?) * Precision::F32.bytes() as u64;
-        let transformer_weights = parameters(&model.transformer.init(device)?) * bytes;
+        let transformer = model.transformer.init(device)?;
+        let transformer_weights = transformer.weight_bytes(precision, request.int8);
+        if request.int8 {
+            // One layer at a time is there in full, first in f32.
+            let layer = hidden * model.transformer.feed_forward() as u64;
+            denoise += layer * (DEQUANTISED_BYTES + bytes);
+        }
         let stage = |name, weights, activations| Stage { name, weights, activations };
         let stages = vec![
             stage("guide clip to control latents", guider_weights, guide + video),
@@ -154,6 +214,9 @@ impl Plan {
         }
         if request.precision == Precision::F32 {
             smaller.push("use `--precision bf16`");
+        }
+        if !request.int8 {
+            smaller.push("use `--int8`");
         }
         smaller.push("choose fewer `--frames`, or `--force` the run");
         Err(Error::Memory { needed: self.peak() / MIB, available: available / MIB, help: smaller.join(", ") })

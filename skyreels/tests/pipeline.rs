@@ -16,8 +16,8 @@ use skyreels::landmarks::{CropBox, Motion, PortraitFace, synthetic};
 use skyreels::model::{GUIDER, TRANSFORMER, inspect};
 use skyreels::vae::Tiling;
 use skyreels::{
-    Animation, Animator, AnimatorOptions, DenoiseSettings, Error, Intermediates, ModelDir, Portrait, Preset, Result,
-    decode, read_conditioning, read_guide, read_latents,
+    Animation, Animator, AnimatorOptions, DenoiseSettings, Error, Intermediates, ModelDir, Plan, PlanRequest, Portrait,
+    Preset, Result, decode, read_conditioning, read_guide, read_latents,
 };
 
 fn device() -> Device {
@@ -272,4 +272,66 @@ fn a_plan_that_does_not_fit_names_the_smaller_one() {
         let error = animator.plan().check(1 << 20).unwrap_err();
         assert!(matches!(error, Error::Memory { .. }) && error.to_string().contains(help), "{error}");
     }
+}
+
+#[test]
+fn a_run_is_made_as_much_smaller_as_memory_asks_for() {
+    let (scene, device) = (Scene::new(), device());
+    let asked = PlanRequest {
+        size: [49, 480, 720],
+        tiling: Tiling::Off,
+        guider_tiling: Tiling::Off,
+        batched_guidance: true,
+        ..PlanRequest::default()
+    };
+    let peak = |request: &PlanRequest| Plan::new(&scene.model, request, &device).unwrap().peak();
+    let full = peak(&asked);
+    let (same, made) = asked.fitted(&scene.model, &device, full).unwrap();
+    assert!(made.is_empty() && peak(&same) == full);
+    // Whatever there is: the result fits, and without its last change it would not.
+    let mut changes = 0;
+    for share in [0.9, 0.5, 0.2] {
+        let available = (full as f64 * share) as u64;
+        match asked.fitted(&scene.model, &device, available) {
+            Ok((request, made)) => {
+                assert!(peak(&request) <= available && !made.is_empty(), "{share}: {made:?}");
+                assert!(made.len() >= changes);
+                changes = made.len();
+            }
+            Err(error) => assert!(matches!(error, Error::Memory { .. }), "{error}"),
+        }
+    }
+    assert!(changes > 0);
+    let error = asked.fitted(&scene.model, &device, 1 << 10).unwrap_err();
+    assert!(matches!(error, Error::Memory { .. }), "{error}");
+}
+
+#[test]
+fn weights_of_eight_bits_and_a_cache_of_blocks_are_in_the_plan() {
+    let (scene, device) = (Scene::new(), device());
+    let stage = |request: PlanRequest| {
+        let plan = Plan::new(&scene.model, &PlanRequest { size: [9, 64, 96], ..request }, &device).unwrap();
+        plan.stages.into_iter().find(|stage| stage.name == "denoise").unwrap()
+    };
+    let plain = stage(PlanRequest::default());
+    assert!(stage(PlanRequest { int8: true, ..PlanRequest::default() }).weights < plain.weights);
+    let cached = stage(PlanRequest { block_cache: true, ..PlanRequest::default() });
+    // Two guidance passes, two tensors of 3 x 4 x 6 video tokens, 32 wide, f32.
+    assert_eq!(cached.activations - plain.activations, 2 * 2 * (3 * 4 * 6) * 32 * 4);
+}
+
+#[test]
+fn weights_of_eight_bits_give_nearly_the_same_latents() {
+    let scene = Scene::new();
+    let run = |int8| {
+        let animator = scene.animator(AnimatorOptions { int8, ..options(settings(Guidance::Constant(3.0), false)) });
+        let portrait = portrait(&animator);
+        let (guide, _) = animator.guide(&portrait, &scene.motion, Progress::none()).unwrap();
+        let mut noise = NoiseGenerator::new(7);
+        let conditioning = animator.condition(&portrait, &guide, &mut noise, Progress::none()).unwrap();
+        let latents = animator.denoise(&conditioning, &mut noise, Progress::none()).unwrap().latents;
+        latents.into_data().try_to_vec::<f32>().unwrap()
+    };
+    let difference = relative_difference(&run(true), &run(false));
+    assert!(0.0 < difference && difference < 1e-2, "{difference}");
 }

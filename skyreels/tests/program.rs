@@ -56,6 +56,27 @@ fn reuse_says_what_it_has_saved_and_is_refused_where_it_means_nothing() {
 }
 
 #[test]
+fn a_run_is_fitted_into_the_memory_that_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let animate = |options: &str| format!("{} --frames 9 {options} -o {{}}/out.gif", demo(1));
+    let (_, said) = accepted(directory.path(), &animate("--int8 --memory 4096"));
+    says(&said, &["plan: 9 frames"]);
+    fs::remove_file(directory.path().join("out.gif")).unwrap();
+    says(&refused(directory.path(), &animate("--fit --memory 1")), &["1 MiB are free", "fewer `--frames`"]);
+    // Where a frame is larger than a tile, tiles help.
+    let tiles = "--size 192x320 --tiling off --fit --memory";
+    let needed = |options: &str| -> u64 {
+        let error = refused(directory.path(), &animate(options));
+        let (_, needed) = error.split_once("needs about ").unwrap_or_else(|| panic!("{error}"));
+        needed.split(' ').next().unwrap().parse().unwrap()
+    };
+    let (whole, least) = (needed("--size 192x320 --tiling off --memory 1"), needed(&format!("{tiles} 1")));
+    assert!(least < whole, "{least} {whole}");
+    let (_, said) = accepted(directory.path(), &animate(&format!("{tiles} {}", whole - 1)));
+    says(&said, &["to fit into memory", "tiles"]);
+}
+
+#[test]
 fn an_empty_folder_can_be_the_output() {
     let directory = tempfile::tempdir().unwrap();
     accepted(directory.path(), &format!("{} --frames 9 -o {{}}", demo(1)));

@@ -126,6 +126,23 @@ impl ModelDir {
         Ok(model)
     }
 
+    /// Loads the denoiser with the weights of its blocks in 8 bits ([`Transformer::with_int8_blocks`]), everything else
+    /// in `precision`.
+    ///
+    /// # Errors
+    /// Those of [`load_transformer`](Self::load_transformer).
+    pub fn load_int8_transformer(
+        &self,
+        precision: Precision,
+        device: &Device,
+        progress: Progress,
+    ) -> Result<Transformer> {
+        let empty = self.transformer.init(device)?.with_int8_blocks();
+        let model = self.load(TRANSFORMER, empty, precision, progress)?;
+        model.check_face_branch()?;
+        Ok(model)
+    }
+
     /// Loads the video VAE.
     ///
     /// # Errors

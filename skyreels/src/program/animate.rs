@@ -19,6 +19,8 @@ use super::args::{Animate, TilingChoice};
 use super::source::{self, Performance, request};
 use super::{Outcome, Reporter, Result};
 
+const MIB: u64 = 1 << 20;
+
 pub fn run(args: &Animate, reporter: &Reporter) -> Result {
     // An hour of denoising must not end at an output that cannot be written.
     let format = check_clip_target(&args.output, RATE)?;
@@ -28,12 +30,23 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
     let (model, _scratch) = open_model(args, &device, reporter)?;
     let keep = args.keep_intermediates.as_ref().map(Intermediates::create).transpose()?;
     let (smirk, retargeting) = args.flame.open(&device)?;
-    let animator = Animator::new(&model, &device, animator_options(args, &model, retargeting, keep)?)?;
+    let mut options_of_run = animator_options(args, &model, retargeting, keep)?;
+    let available = args.memory.map(|mib| mib.saturating_mul(MIB)).or_else(|| available_memory(&device));
+    if args.fit {
+        let unknown =
+            || request("fit", "the memory of this device is not known here; name it with `--memory MIB`".into());
+        let (fitted, made) = options_of_run.fitted(&model, &device, available.ok_or_else(unknown)?)?;
+        options_of_run = fitted;
+        if !made.is_empty() {
+            reporter.note(&format!("to fit into memory: {}", made.join(", ")));
+        }
+    }
+    let animator = Animator::new(&model, &device, options_of_run)?;
     reporter.say(&animator.plan().to_string(), json!({ "event": "plan", "plan": animator.plan() }));
-    match available_memory(&device) {
+    match available {
         Some(available) if !args.force => animator.plan().check(available)?,
         Some(_) => {}
-        None => reporter.note("the memory of this device is not known here: the plan is not checked against it"),
+        None => reporter.note("the memory of this device is not known here: the plan is not checked against it; `--memory MIB` says how much there is"),
     }
     // Before a long video is tracked.
     model.check_weights(&device)?;
@@ -122,6 +135,7 @@ fn animator_options(
             reuse: args.reuse.settings(),
         },
         precision: args.compute.precision,
+        int8: args.int8,
         tiling,
         guider_tiling,
         retargeting,
