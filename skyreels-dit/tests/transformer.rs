@@ -1,9 +1,8 @@
 //! What the transformer promises beyond the original's answers.
 
-use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{DType, Tensor, TensorData};
-use skyreels_core::checkpoint::{Published, SHARD_BYTES, Weights, fill, save};
-use skyreels_core::{Device, Limits, Precision, Progress};
+use skyreels_core::checkpoint::fill;
+use skyreels_core::{Device, Precision};
 use skyreels_dit::transformer::{
     EveryStep, FirstBlockCache, GuidancePass, StepReuse, patchify, sincos_positions, unpatchify,
 };
@@ -32,12 +31,8 @@ fn hash(i: usize, seed: usize) -> f32 {
 }
 
 fn filled(config: &TransformerConfig, precision: Precision, device: &Device) -> Transformer {
-    fill_hashed(config.init(device).unwrap(), precision)
-}
-
-fn fill_hashed(model: Transformer, precision: Precision) -> Transformer {
     let mut seed = 0;
-    fill(model, precision, |_, shape| {
+    fill(config.init(device).unwrap(), precision, |_, shape| {
         seed += 1;
         let fan_in = shape[1..].iter().product::<usize>().max(1);
         let scale = (3.0 / fan_in as f32).sqrt().min(1.0);
@@ -139,60 +134,6 @@ fn half_precision_weights_stay_within_two_percent_of_f32() {
         let difference = relative_difference(half, exact.clone());
         assert!(difference < 2e-2, "{precision}: {difference:e}");
     }
-}
-
-/// Bytes that the parameters hold.
-struct Held(usize);
-
-impl ModuleVisitor for Held {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.0 += param.val().into_data().bytes().len();
-    }
-}
-
-#[test]
-fn eight_bits_a_weight_save_what_they_announce_and_move_the_answer_by_less_than_a_hundredth() {
-    let (device, config) = (Device::flex(), TransformerConfig { time_embed_dim: 32, ..tiny() });
-    let latents: Tensor<5> = input(1, [1, 2, 48, 6, 8], &device);
-    let face: Tensor<3> = input(2, [1, 7, 6], &device);
-    let rotary = config.rotary(2, 6, 8, &device).unwrap();
-    let velocity = |model: &Transformer| model.forward(latents.clone(), face.clone(), &[500], &rotary).unwrap();
-    let held = |model: &Transformer| {
-        let mut held = Held(0);
-        model.visit(&mut held);
-        held.0 as u64
-    };
-    for precision in [Precision::F32, Precision::BF16] {
-        let full = filled(&config, precision, &device);
-        let small = fill_hashed(config.init(&device).unwrap().with_int8_blocks(), precision);
-        let difference = relative_difference(velocity(&small), velocity(&full));
-        assert!(0.0 < difference && difference < 1e-2, "{precision}: {difference:e}");
-        assert_eq!(small.published_shapes(), full.published_shapes());
-        // The blocks are most, but not all of it; norms are f32 in either.
-        let (most, least) = (full.weight_bytes(precision, false), full.weight_bytes(precision, true));
-        let saved = held(&full) - held(&small);
-        assert_eq!(saved, most - least);
-        println!("{precision}: {} bytes in full, {} in 8 bits, {difference:e} off", held(&full), held(&small));
-    }
-    let published = TransformerConfig::a1_5b().init(&device).unwrap();
-    let bytes = |int8| published.weight_bytes(Precision::BF16, int8) as f64 / 1e9;
-    assert!((bytes(false) - 11.29).abs() < 0.01 && (bytes(true) - 6.4).abs() < 0.1, "{} {}", bytes(false), bytes(true));
-}
-
-#[test]
-fn a_model_of_eight_bits_is_saved_with_the_weights_that_it_computes_with() {
-    let (device, config) = (Device::flex(), tiny());
-    let folder = tempfile::tempdir().unwrap();
-    let small = fill_hashed(config.init(&device).unwrap().with_int8_blocks(), Precision::F32);
-    save(&small, folder.path(), "model", SHARD_BYTES).unwrap();
-    let weights = Weights::open(folder.path(), &Limits::default()).unwrap();
-    let back = weights.load(config.init(&device).unwrap(), Precision::F32, Progress::none()).unwrap();
-    let latents: Tensor<5> = input(1, [1, 2, 48, 6, 8], &device);
-    let face: Tensor<3> = input(2, [1, 7, 6], &device);
-    let rotary = config.rotary(2, 6, 8, &device).unwrap();
-    let velocity = |model: &Transformer| model.forward(latents.clone(), face.clone(), &[500], &rotary).unwrap();
-    let difference = relative_difference(velocity(&small), velocity(&back));
-    assert!(difference < 1e-6, "{difference:e}");
 }
 
 /// The tokens with their positions, `[tokens, width]` row-major.

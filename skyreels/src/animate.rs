@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use skyreels_core::diffusion::NoiseGenerator;
 use skyreels_core::media::FrameRate;
-use skyreels_core::{Device, Frame, Precision, Progress};
+use skyreels_core::{Device, Frame, Precision, Progress, open_device};
 use skyreels_landmarks::draw::Border;
 use skyreels_landmarks::{ClipPlan, GuideLayout, LEADING_FRAMES, Motion, guide_clip};
 use skyreels_vae::Tiling;
@@ -14,7 +14,7 @@ use crate::driving::resample;
 use crate::intermediates::Intermediates;
 use crate::model::ModelDir;
 use crate::pixels::tensor_to_frames;
-use crate::plan::{Plan, PlanRequest};
+use crate::plan::{BlockWeights, HOST, Plan, PlanRequest};
 use crate::portrait::Portrait;
 use crate::retargeting::Retargeting;
 use crate::reuse::WorkCounts;
@@ -34,11 +34,8 @@ pub struct AnimatorOptions {
     pub denoise: DenoiseSettings,
     /// Precision of transformer, VAE and guider; the vision tower is f32.
     pub precision: Precision,
-    /// The weights of the transformer's blocks in 8 bits ([`Transformer::with_int8_blocks`]): less memory, slightly
-    /// other pixels.
-    ///
-    /// [`Transformer::with_int8_blocks`]: skyreels_dit::Transformer::with_int8_blocks
-    pub int8: bool,
+    /// Where the weights of the transformer's blocks are, and how small.
+    pub blocks: BlockWeights,
     /// Tiles of the VAE. The original uses tiles for the VAE and none for the guider.
     pub tiling: Tiling,
     /// Tiles of the landmark guider: less memory, slightly other latents.
@@ -58,7 +55,7 @@ impl Default for AnimatorOptions {
             seed: 43,
             denoise: DenoiseSettings::default(),
             precision: Precision::F32,
-            int8: false,
+            blocks: BlockWeights::default(),
             tiling: Tiling::On,
             guider_tiling: Tiling::Off,
             retargeting: Retargeting::default(),
@@ -78,18 +75,18 @@ impl AnimatorOptions {
             guider_tiling: self.guider_tiling,
             batched_guidance: self.denoise.batched_guidance,
             block_cache: self.denoise.reuse.block_cache.is_some(),
-            int8: self.int8,
+            blocks: self.blocks,
         }
     }
 
     /// The options with as few changes as make the run fit into `available` bytes, and what they are: the order of the
-    /// guidance passes, tiles, weights of 8 bits ([`PlanRequest::fitted`]).
+    /// guidance passes, tiles, blocks in 8 bits or in the host's memory ([`PlanRequest::fitted`]).
     ///
     /// # Errors
     /// Those of [`PlanRequest::fitted`].
     pub fn fitted(mut self, model: &ModelDir, device: &Device, available: u64) -> Result<(Self, Vec<&'static str>)> {
         let (request, made) = self.request(model).fitted(model, device, available)?;
-        (self.tiling, self.guider_tiling, self.int8) = (request.tiling, request.guider_tiling, request.int8);
+        (self.tiling, self.guider_tiling, self.blocks) = (request.tiling, request.guider_tiling, request.blocks);
         self.denoise.batched_guidance = request.batched_guidance;
         Ok((self, made))
     }
@@ -233,11 +230,13 @@ impl<'a> Animator<'a> {
         noise: &mut NoiseGenerator,
         progress: Progress,
     ) -> Result<Denoised> {
-        let AnimatorOptions { precision, int8, .. } = self.options;
-        let transformer = if int8 {
-            self.model.load_int8_transformer(precision, self.device, progress)?
-        } else {
-            self.model.load_transformer(precision, self.device, progress)?
+        let (model, device, precision) = (self.model, self.device, self.options.precision);
+        let transformer = match self.options.blocks {
+            BlockWeights::Full => model.load_transformer(precision, device, progress)?,
+            BlockWeights::Int8 => model.load_int8_transformer(precision, device, progress)?,
+            BlockWeights::Offloaded => {
+                model.load_offloaded_transformer(precision, device, &open_device(HOST)?, progress)?
+            }
         };
         let initial = noise.normal(conditioning.control.dims(), self.device);
         let denoiser =

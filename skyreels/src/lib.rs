@@ -24,7 +24,7 @@ pub use error::{Error, Result};
 pub use intermediates::{Intermediates, KeptLatents, read_conditioning, read_guide, read_latents};
 pub use model::{ModelDir, Preset};
 pub use pixels::tensor_to_frames;
-pub use plan::{Plan, PlanRequest, available_memory};
+pub use plan::{BlockWeights, Plan, PlanRequest, available_memory};
 pub use portrait::Portrait;
 pub use random::random_weights;
 pub use retargeting::Retargeting;

@@ -16,8 +16,8 @@ use skyreels::landmarks::{CropBox, Motion, PortraitFace, synthetic};
 use skyreels::model::{GUIDER, TRANSFORMER, inspect};
 use skyreels::vae::Tiling;
 use skyreels::{
-    Animation, Animator, AnimatorOptions, DenoiseSettings, Error, Intermediates, ModelDir, Plan, PlanRequest, Portrait,
-    Preset, Result, decode, read_conditioning, read_guide, read_latents,
+    Animation, Animator, AnimatorOptions, BlockWeights, DenoiseSettings, Error, Intermediates, ModelDir, Plan,
+    PlanRequest, Portrait, Preset, Result, decode, read_conditioning, read_guide, read_latents,
 };
 
 fn device() -> Device {
@@ -314,17 +314,35 @@ fn weights_of_eight_bits_and_a_cache_of_blocks_are_in_the_plan() {
         plan.stages.into_iter().find(|stage| stage.name == "denoise").unwrap()
     };
     let plain = stage(PlanRequest::default());
-    assert!(stage(PlanRequest { int8: true, ..PlanRequest::default() }).weights < plain.weights);
+    let small = PlanRequest { blocks: BlockWeights::Int8, ..PlanRequest::default() };
+    assert!(stage(small).weights < plain.weights);
+    // This device has no other memory to keep them in.
+    let elsewhere = PlanRequest { size: [9, 64, 96], blocks: BlockWeights::Offloaded, ..PlanRequest::default() };
+    let error = Plan::new(&scene.model, &elsewhere, &device).unwrap_err();
+    assert!(matches!(error, Error::Request { what: "offload", .. }), "{error}");
     let cached = stage(PlanRequest { block_cache: true, ..PlanRequest::default() });
     // Two guidance passes, two tensors of 3 x 4 x 6 video tokens, 32 wide, f32.
     assert_eq!(cached.activations - plain.activations, 2 * 2 * (3 * 4 * 6) * 32 * 4);
 }
 
 #[test]
+fn blocks_that_wait_in_the_hosts_memory_are_loaded_there() {
+    let scene = Scene::new();
+    let (host, device) = (device(), open_device("ndarray").unwrap());
+    let load = |host: &Device| {
+        scene.model.load_offloaded_transformer(Precision::F32, &device, host, Progress::none()).unwrap()
+    };
+    let transformer = load(&host);
+    assert!(transformer.is_offloaded());
+    let devices = |module: &skyreels::dit::transformer::Block| burn::module::Module::devices(module);
+    assert!(transformer.blocks().iter().all(|block| devices(block) == [host.clone()]));
+}
+
+#[test]
 fn weights_of_eight_bits_give_nearly_the_same_latents() {
     let scene = Scene::new();
-    let run = |int8| {
-        let animator = scene.animator(AnimatorOptions { int8, ..options(settings(Guidance::Constant(3.0), false)) });
+    let run = |blocks| {
+        let animator = scene.animator(AnimatorOptions { blocks, ..options(settings(Guidance::Constant(3.0), false)) });
         let portrait = portrait(&animator);
         let (guide, _) = animator.guide(&portrait, &scene.motion, Progress::none()).unwrap();
         let mut noise = NoiseGenerator::new(7);
@@ -332,6 +350,6 @@ fn weights_of_eight_bits_give_nearly_the_same_latents() {
         let latents = animator.denoise(&conditioning, &mut noise, Progress::none()).unwrap().latents;
         latents.into_data().try_to_vec::<f32>().unwrap()
     };
-    let difference = relative_difference(&run(true), &run(false));
+    let difference = relative_difference(&run(BlockWeights::Int8), &run(BlockWeights::Full));
     assert!(0.0 < difference && difference < 1e-2, "{difference}");
 }

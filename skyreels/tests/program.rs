@@ -62,6 +62,7 @@ fn a_run_is_fitted_into_the_memory_that_is_named() {
     let (_, said) = accepted(directory.path(), &animate("--int8 --memory 4096"));
     says(&said, &["plan: 9 frames"]);
     fs::remove_file(directory.path().join("out.gif")).unwrap();
+    says(&refused(directory.path(), &animate("--offload --device cpu")), &["offload", "host's memory already"]);
     says(&refused(directory.path(), &animate("--fit --memory 1")), &["1 MiB are free", "fewer `--frames`"]);
     // Where a frame is larger than a tile, tiles help.
     let tiles = "--size 192x320 --tiling off --fit --memory";

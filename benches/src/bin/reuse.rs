@@ -13,8 +13,8 @@ use skyreels::core::diffusion::{Guidance, NoiseGenerator, SamplerKind};
 use skyreels::core::{Device, Frame, Limits, Precision, Progress, open_device};
 use skyreels::landmarks::{CropBox, LEADING_FRAMES, PortraitFace, synthetic};
 use skyreels::{
-    Animator, AnimatorOptions, Conditioning, DenoiseSettings, ModelDir, Portrait, Preset, ReuseSettings, WorkCounts,
-    read_conditioning,
+    Animator, AnimatorOptions, BlockWeights, Conditioning, DenoiseSettings, ModelDir, Portrait, Preset, ReuseSettings,
+    WorkCounts, read_conditioning,
 };
 
 /// Seed of the noise, the same for every variant.
@@ -61,14 +61,15 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
 struct Variant {
     name: String,
     denoise: DenoiseSettings,
-    int8: bool,
+    blocks: BlockWeights,
 }
 
 /// The full run first, then every way to save, then what fewer steps give for the same saving.
 fn variants(steps: usize) -> Result<Vec<Variant>, Box<dyn Error>> {
     let full = DenoiseSettings { steps, guidance: Guidance::Constant(3.0), ..DenoiseSettings::default() };
-    let mut variants = vec![Variant { name: format!("full, DDIM, {steps} steps"), denoise: full, int8: false }];
-    let mut add = |name: String, denoise| variants.push(Variant { name, denoise, int8: false });
+    let mut variants =
+        vec![Variant { name: format!("full, DDIM, {steps} steps"), denoise: full, blocks: BlockWeights::Full }];
+    let mut add = |name: String, denoise| variants.push(Variant { name, denoise, blocks: BlockWeights::Full });
     let with = |reuse| DenoiseSettings { reuse, ..full };
     let (quarter, half) = (steps / 4, steps / 2);
     for [first, end] in [[half, steps], [quarter, steps - quarter], [1, steps]] {
@@ -96,7 +97,7 @@ fn variants(steps: usize) -> Result<Vec<Variant>, Box<dyn Error>> {
         let name = if sampler == SamplerKind::Dpm { "DPM" } else { "DDIM" };
         add(format!("{name}, {fewer} steps"), DenoiseSettings { steps: fewer, sampler, ..full });
     }
-    variants.push(Variant { name: "--int8".into(), denoise: full, int8: true });
+    variants.push(Variant { name: "--int8".into(), denoise: full, blocks: BlockWeights::Int8 });
     Ok(variants)
 }
 
@@ -120,8 +121,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("| variant | denoise, s | of full | passes | blocks | PSNR to full, dB |");
     println!("|---|---|---|---|---|---|");
     let mut full: Option<(f64, Vec<Frame>)> = None;
-    for Variant { name, denoise, int8 } in variants(arguments.steps)? {
-        let (seconds, work, frames) = run(&model, &device, &conditioning, arguments.precision, denoise, int8)?;
+    for Variant { name, denoise, blocks } in variants(arguments.steps)? {
+        let (seconds, work, frames) = run(&model, &device, &conditioning, arguments.precision, denoise, blocks)?;
         let (all, reference) = full.get_or_insert_with(|| (seconds, frames.clone()));
         let quality = psnr(&frames, reference)?;
         println!(
@@ -153,13 +154,13 @@ fn run(
     conditioning: &Conditioning,
     precision: Precision,
     denoise: DenoiseSettings,
-    int8: bool,
+    blocks: BlockWeights,
 ) -> Result<(f64, WorkCounts, Vec<Frame>), Box<dyn Error>> {
     let [_, latent_frames, _, height, width] = conditioning.control.dims();
     let ratio = model.vae.spatial_compression_ratio();
     let frames = (latent_frames - 1) * model.vae.temporal_compression_ratio + 1;
     let size = Some([frames, height * ratio, width * ratio]);
-    let options = AnimatorOptions { size, precision, denoise, int8, ..AnimatorOptions::default() };
+    let options = AnimatorOptions { size, precision, denoise, blocks, ..AnimatorOptions::default() };
     let animator = Animator::new(model, device, options)?;
     // The first report of the stage comes when everything is loaded.
     let clock = std::sync::Mutex::new((None, Instant::now()));

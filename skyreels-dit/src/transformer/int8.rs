@@ -4,10 +4,13 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::nn::Linear;
 use burn::tensor::quantization::{QuantScheme, QuantValue, ScaleDtype};
 use burn::tensor::{DType, Device, Tensor, module};
-use skyreels_core::Precision;
 use skyreels_core::checkpoint::Published;
+use skyreels_core::device::Backend;
+use skyreels_core::{Error as CoreError, Precision};
 
+use super::config::TransformerConfig;
 use super::model::Transformer;
+use crate::Result;
 
 /// Neighbouring weights of an output that share a scale.
 const GROUP: usize = 32;
@@ -16,18 +19,34 @@ const SCALE_BYTES: usize = 4;
 /// Name of the blocks among the fields, and in the keys of a checkpoint.
 const BLOCKS: &str = "transformer_blocks";
 
-impl Transformer {
-    /// The same transformer, whose blocks keep the weights of their linear layers in 8 bits once they are loaded.
+impl TransformerConfig {
+    /// A transformer whose blocks keep the weights of their linear layers in 8 bits once they are loaded.
     ///
     /// A weight is `scale * q` with `q` a whole number between -127 and 127, and a scale for each 32 neighbours of an
     /// output, so that the largest of them is 127. It is quantised as it is loaded: no moment holds more than one weight
     /// in full. For the time of a product it is turned back into the numbers of its input, one layer at a time, and the
     /// product itself is that of the precision that was loaded. This saves memory, not time.
     ///
-    /// To be called between [`TransformerConfig::init`](super::TransformerConfig::init) and loading; it does nothing to
-    /// weights that are there already. Such a model can be saved, with the rounded weights, and cannot be trained.
-    pub fn with_int8_blocks(self) -> Self {
-        self.map(&mut QuantiseOnLoad { path: Vec::new() })
+    /// Such a model can be saved, with the rounded weights, and cannot be trained.
+    ///
+    /// # Errors
+    /// Those of [`init`](Self::init); [`skyreels_core::Error::Device`] for LibTorch, which has no such tensors in Burn.
+    pub fn init_int8(&self, device: &Device) -> Result<Transformer> {
+        if Backend::of(device) == Backend::LibTorch {
+            let [reason, help] =
+                ["it has no weights of 8 bits", "use cpu, ndarray or cuda, or leave the weights as they are"];
+            let device = format!("{device:?}");
+            return Err(CoreError::Device { device, reason: reason.into(), help: help.into() }.into());
+        }
+        Ok(self.init(device)?.map(&mut QuantiseOnLoad { path: Vec::new() }))
+    }
+}
+
+impl Transformer {
+    /// Bytes of the weights of all blocks in `precision`.
+    pub fn block_bytes(&self, precision: Precision) -> u64 {
+        let shapes = self.published_shapes().into_iter().filter(|(key, _)| key.starts_with(BLOCKS));
+        shapes.map(|(_, shape)| (shape.iter().product::<usize>() * precision.bytes()) as u64).sum()
     }
 
     /// Bytes of all weights in `precision`, those of the blocks in 8 bits where `int8` says so.

@@ -9,6 +9,7 @@ mod int8;
 mod model;
 mod modulation;
 mod norm;
+mod offload;
 mod patch;
 mod positions;
 mod reuse;

@@ -109,7 +109,10 @@ impl Transformer {
         reuse: &mut dyn StepReuse,
     ) -> Result<Prediction> {
         let all = self.blocks().len();
-        let (Some((first, others)), true) = (self.blocks().split_first(), reuse.reuses_blocks()) else {
+        let device = latents.device();
+        let mut blocks = self.blocks_on(&device);
+        let first = if reuse.reuses_blocks() { blocks.next() } else { None };
+        let Some(first) = first else {
             let velocity = self.denoise(latents, identity, timesteps, rotary, &mut Trace::off())?;
             return Ok(Prediction { velocity, blocks: all });
         };
@@ -123,7 +126,9 @@ impl Transformer {
         let before = tokens.video.clone();
         let mut tokens = first.forward(tokens, joint.as_ref());
         let added = tokens.video.clone() - before;
-        let blocks = match reuse.rest(pass, &added)? {
+        // An offloaded block makes room for the next.
+        drop(first);
+        let computed = match reuse.rest(pass, &added)? {
             Some(rest) => {
                 // The identity tokens stay behind: what follows looks at the video alone.
                 tokens.video = tokens.video + rest;
@@ -131,11 +136,11 @@ impl Transformer {
             }
             None => {
                 let start = tokens.video.clone();
-                tokens = others.iter().fold(tokens, |tokens, block| block.forward(tokens, joint.as_ref()));
+                tokens = blocks.fold(tokens, |tokens, block| block.forward(tokens, joint.as_ref()));
                 reuse.keep_rest(pass, added, tokens.video.clone() - start);
                 all
             }
         };
-        Ok(Prediction { velocity: self.velocity(tokens, grid).cast(dtype), blocks })
+        Ok(Prediction { velocity: self.velocity(tokens, grid).cast(dtype), blocks: computed })
     }
 }

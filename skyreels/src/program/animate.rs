@@ -135,7 +135,7 @@ fn animator_options(
             reuse: args.reuse.settings(),
         },
         precision: args.compute.precision,
-        int8: args.int8,
+        blocks: args.blocks(),
         tiling,
         guider_tiling,
         retargeting,

@@ -7,7 +7,7 @@ use skyreels::core::Precision;
 use skyreels::core::diffusion::SamplerKind;
 use skyreels::landmarks::FacePick;
 use skyreels::model::Preset;
-use skyreels::{ReuseSettings, StepRange};
+use skyreels::{BlockWeights, ReuseSettings, StepRange};
 
 use super::controls::Controls;
 use super::eval::Eval;
@@ -167,11 +167,15 @@ pub struct Animate {
     /// other pixels. Not faster.
     #[arg(long)]
     pub int8: bool,
+    /// Keep the transformer's blocks in the host's memory and fetch them one by one: a card needs a few GB, and every
+    /// step moves all weights twice.
+    #[arg(long, conflicts_with = "int8")]
+    pub offload: bool,
     /// Memory that the run may take, in MiB; by default what this machine has free, where it can be asked.
     #[arg(long, value_name = "MIB")]
     pub memory: Option<u64>,
-    /// Choose tiles, the order of the guidance passes and 8-bit weights so that the run fits into memory, with as few
-    /// changes as do.
+    /// Choose tiles, the order of the guidance passes, 8-bit weights and offloading so that the run fits into memory,
+    /// with as few changes as do.
     #[arg(long)]
     pub fit: bool,
     /// Start even if the estimate says that memory will not do.
@@ -179,6 +183,16 @@ pub struct Animate {
     pub force: bool,
     #[command(flatten)]
     pub controls: Controls,
+}
+
+impl Animate {
+    pub fn blocks(&self) -> BlockWeights {
+        match (self.int8, self.offload) {
+            (true, _) => BlockWeights::Int8,
+            (_, true) => BlockWeights::Offloaded,
+            _ => BlockWeights::Full,
+        }
+    }
 }
 
 #[derive(Debug, ClapArgs)]

@@ -169,8 +169,8 @@ impl<'a> Tuner<'a> {
     /// Those of [`Denoiser::run`].
     pub fn denoise(&self, stage: &'static str, batched_guidance: bool, progress: Progress) -> Result<Timing> {
         let Self { model, device, options, latents: [frames, height, width], .. } = self;
-        let empty = model.transformer.init(device)?;
-        let empty = if options.int8 { empty.with_int8_blocks() } else { empty };
+        let config = &model.transformer;
+        let empty = if options.int8 { config.init_int8(device)? } else { config.init(device)? };
         let transformer = random_weights(empty, options.precision);
         let shape = [1, *frames, model.vae.latent_channels, *height, *width];
         let identity = [1, model.siglip.tokens(), model.siglip.hidden_size];
