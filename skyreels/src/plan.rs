@@ -99,17 +99,17 @@ impl PlanRequest {
     pub fn fitted(mut self, model: &ModelDir, device: &Device, available: u64) -> Result<(Self, Vec<&'static str>)> {
         let asked = self;
         let mut plan = Plan::new(model, &self, device)?;
-        for change in CHANGES {
-            if plan.peak() <= available {
-                break;
-            }
-            let mut smaller = self;
-            change(&mut smaller);
-            // Tiles that do not work out at this size are no way to make it smaller.
-            let Ok(tried) = Plan::new(model, &smaller, device) else { continue };
-            if tried.peak() < plan.peak() {
-                (self, plan) = (smaller, tried);
-            }
+        while plan.peak() > available {
+            // From the first again after every change: it may help only now that another stage is the largest.
+            let smaller = CHANGES.iter().find_map(|change| {
+                let mut request = self;
+                change(&mut request);
+                // Tiles that do not work out at this size are no way to make it smaller.
+                let tried = Plan::new(model, &request, device).ok()?;
+                (tried.peak() < plan.peak()).then_some((request, tried))
+            });
+            let Some(smaller) = smaller else { break };
+            (self, plan) = smaller;
         }
         plan.check(available)?;
         let made = [

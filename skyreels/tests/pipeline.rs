@@ -302,6 +302,16 @@ fn a_run_is_made_as_much_smaller_as_memory_asks_for() {
         }
     }
     assert!(changes > 0);
+    // What the smallest of all needs is enough, whichever stages are the largest on the way there.
+    let least = PlanRequest {
+        tiling: Tiling::On,
+        guider_tiling: Tiling::On,
+        batched_guidance: false,
+        blocks: BlockWeights::Int8,
+        ..asked
+    };
+    let (fitted, _) = asked.fitted(&scene.model, &device, peak(&least)).unwrap();
+    assert!(peak(&fitted) <= peak(&least));
     let error = asked.fitted(&scene.model, &device, 1 << 10).unwrap_err();
     assert!(matches!(error, Error::Memory { .. }), "{error}");
 }

@@ -30,23 +30,26 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
     let (model, _scratch) = open_model(args, &device, reporter)?;
     let keep = args.keep_intermediates.as_ref().map(Intermediates::create).transpose()?;
     let (smirk, retargeting) = args.flame.open(&device)?;
-    let mut options_of_run = animator_options(args, &model, retargeting, keep)?;
+    let mut run_options = animator_options(args, &model, retargeting, keep)?;
     let available = args.memory.map(|mib| mib.saturating_mul(MIB)).or_else(|| available_memory(&device));
     if args.fit {
         let unknown =
             || request("fit", "the memory of this device is not known here; name it with `--memory MIB`".into());
-        let (fitted, made) = options_of_run.fitted(&model, &device, available.ok_or_else(unknown)?)?;
-        options_of_run = fitted;
+        let (fitted, made) = run_options.fitted(&model, &device, available.ok_or_else(unknown)?)?;
+        run_options = fitted;
         if !made.is_empty() {
             reporter.note(&format!("to fit into memory: {}", made.join(", ")));
         }
     }
-    let animator = Animator::new(&model, &device, options_of_run)?;
+    let animator = Animator::new(&model, &device, run_options)?;
     reporter.say(&animator.plan().to_string(), json!({ "event": "plan", "plan": animator.plan() }));
     match available {
         Some(available) if !args.force => animator.plan().check(available)?,
         Some(_) => {}
-        None => reporter.note("the memory of this device is not known here: the plan is not checked against it; `--memory MIB` says how much there is"),
+        None => reporter.note(
+            "the memory of this device is not known here: the plan is not checked against it; `--memory MIB` says how \
+             much there is",
+        ),
     }
     // Before a long video is tracked.
     model.check_weights(&device)?;
