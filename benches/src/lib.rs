@@ -3,9 +3,15 @@
 //! Weights and inputs are functions of their index alone, so that two programs can build the same
 //! model, compare a result, and only then their times.
 
+mod attention;
+mod load;
+mod memory;
 mod work;
 
-pub use work::{CASES, Case, Work, load_average, peak_rss_mib};
+pub use attention::{AttentionMeasure, measure_attention};
+pub use load::{LoadMeasure, measure_load};
+pub use memory::{held_bytes, most_held_bytes, peak_rss_mib};
+pub use work::{CASES, Case, Work, load_average};
 
 /// `count` values, uniform in `[-1, 1)`, of tensor number `tensor`: a 32-bit mix of the element's index.
 pub fn hashed(count: usize, tensor: u32) -> impl Iterator<Item = f64> {

@@ -8,7 +8,7 @@ use serde_json::json;
 use skyreels_core::checkpoint::{Published, fill};
 use skyreels_core::{Device, Precision, Progress};
 use skyreels_dit::{SiglipConfig, TransformerConfig};
-use skyreels_vae::{CausalVae, Tiling, VaeConfig};
+use skyreels_vae::{CausalVae, Tiling, VaeConfig, decode_flops, encode_flops};
 
 use crate::hashed;
 
@@ -28,6 +28,13 @@ pub enum Case {
     SiglipForward,
 }
 
+/// Frames, height and width of the VAE's clip in pixels.
+const CLIP: [usize; 3] = [9, 96, 144];
+/// Frames, height and width of the transformer's latents.
+const LATENTS: [usize; 3] = [5, 32, 48];
+/// Identity tokens of the transformer.
+const IDENTITY: usize = 729;
+
 /// All cases with their names.
 pub const CASES: [(&str, Case); 4] = [
     ("dit_forward", Case::DitForward),
@@ -36,9 +43,23 @@ pub const CASES: [(&str, Case); 4] = [
     ("siglip_forward", Case::SiglipForward),
 ];
 
+impl Case {
+    /// Floating-point operations, two per multiply and add; matrix products and convolutions only.
+    fn flops(self) -> Result<u64> {
+        let [frames, height, width] = CLIP;
+        Ok(match self {
+            Self::DitForward => dit()?.flops(1, LATENTS, IDENTITY)?,
+            Self::VaeEncode => encode_flops(&vae_config()?, frames, height, width),
+            Self::VaeDecode => decode_flops(&vae_config()?, frames, height, width),
+            Self::SiglipForward => siglip()?.flops(),
+        })
+    }
+}
+
 /// A model with its input, ready to run.
 pub struct Work {
     run: Box<dyn Fn() -> Result<TensorData>>,
+    flops: u64,
 }
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -52,14 +73,16 @@ impl Work {
         let run: Box<dyn Fn() -> Result<TensorData>> = match case {
             Case::DitForward => {
                 let config = dit()?;
-                let rotary = config.rotary(5, 32, 48, device)?;
+                let [frames, height, width] = LATENTS;
+                let rotary = config.rotary(frames, height, width, device)?;
                 let model = filled(config.init(device)?);
-                let latents: Tensor<5> = input(0, [1, 5, 48, 32, 48], device);
-                let identity: Tensor<3> = input(1, [1, 729, 1152], device);
+                let latents: Tensor<5> = input(0, [1, frames, 48, height, width], device);
+                let identity: Tensor<3> = input(1, [1, IDENTITY, 1152], device);
                 Box::new(move || Ok(model.forward(latents.clone(), identity.clone(), &[500], &rotary)?.into_data()))
             }
             Case::VaeEncode => {
-                let (model, frames) = (vae(device)?, input(0, [1, 3, 9, 96, 144], device));
+                let [frames, height, width] = CLIP;
+                let (model, frames) = (vae(device)?, input(0, [1, 3, frames, height, width], device));
                 Box::new(move || Ok(model.encode(frames.clone(), Tiling::Off, Progress::none())?.mean.into_data()))
             }
             Case::VaeDecode => {
@@ -72,7 +95,12 @@ impl Work {
                 Box::new(move || Ok(model.forward(pixels.clone())?.into_data()))
             }
         };
-        Ok(Self { run })
+        Ok(Self { run, flops: case.flops()? })
+    }
+
+    /// Floating-point operations of the work, as the model's configuration counts them.
+    pub fn flops(&self) -> u64 {
+        self.flops
     }
 
     /// Does the work once and returns the result, row-major.
@@ -98,12 +126,15 @@ fn dit() -> Result<TransformerConfig> {
 }
 
 fn vae(device: &Device) -> Result<CausalVae> {
-    let config: VaeConfig = serde_json::from_value(json!({
+    Ok(filled(CausalVae::new(&vae_config()?, device)?))
+}
+
+fn vae_config() -> Result<VaeConfig> {
+    Ok(serde_json::from_value(json!({
         "in_channels": 3, "out_channels": 3, "block_out_channels": [32, 64, 64, 128], "latent_channels": 16,
         "layers_per_block": 3, "act_fn": "silu", "norm_eps": 1e-6, "norm_num_groups": 32,
         "temporal_compression_ratio": 4, "sample_height": 480, "sample_width": 720, "scaling_factor": 0.7
-    }))?;
-    Ok(filled(CausalVae::new(&config, device)?))
+    }))?)
 }
 
 fn siglip() -> Result<SiglipConfig> {
@@ -137,14 +168,6 @@ fn input<const D: usize>(index: u32, shape: [usize; D], device: &Device) -> Tens
     let values: Vec<f32> =
         hashed(shape.iter().product(), FIRST_INPUT + index).map(|u| (u * 3f64.sqrt()) as f32).collect();
     Tensor::from_data(TensorData::new(values, shape), (device, DType::F32))
-}
-
-/// Largest memory this process has held, in MiB; `None` where the system does not say.
-pub fn peak_rss_mib() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib / 1024.0)
 }
 
 /// Load of the machine over the last minute.

@@ -47,6 +47,20 @@ pub enum Error {
          the checkpoint was saved before its identity stage was trained, use a trained one"
     )]
     DeadFaceBranch,
+    /// A cache of blocks was asked to compare by a threshold that means nothing.
+    #[error("block cache: {threshold} is not a threshold; use a share between 0 and {most}, 0.05 to 0.15 is usual")]
+    Threshold {
+        /// What was asked for.
+        threshold: f64,
+        /// The largest threshold.
+        most: f64,
+    },
+    /// The device failed while computing.
+    #[error("the transformer failed on the device: {reason}; free some memory or choose a smaller clip")]
+    Execution {
+        /// The device's answer.
+        reason: String,
+    },
     /// A checkpoint, file or device refused.
     #[error(transparent)]
     Core(#[from] skyreels_core::Error),

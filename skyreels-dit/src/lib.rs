@@ -12,4 +12,4 @@ pub mod transformer;
 pub use error::{Error, Result};
 pub use siglip::{SiglipConfig, SiglipVisionTower};
 pub use trace::Trace;
-pub use transformer::{IDENTITY_TOKENS, Rotary, Transformer, TransformerConfig};
+pub use transformer::{FirstBlockCache, IDENTITY_TOKENS, Rotary, StepReuse, Transformer, TransformerConfig};

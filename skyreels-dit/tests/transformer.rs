@@ -3,7 +3,9 @@
 use burn::tensor::{DType, Tensor, TensorData};
 use skyreels_core::checkpoint::fill;
 use skyreels_core::{Device, Precision};
-use skyreels_dit::transformer::{patchify, sincos_positions, unpatchify};
+use skyreels_dit::transformer::{
+    EveryStep, FirstBlockCache, GuidancePass, StepReuse, patchify, sincos_positions, unpatchify,
+};
 use skyreels_dit::{Error, IDENTITY_TOKENS, Rotary, Trace, Transformer, TransformerConfig};
 
 fn tiny() -> TransformerConfig {
@@ -83,6 +85,36 @@ fn identity_tokens_may_be_embedded_once_for_all_steps() {
         let split = model.denoise(latents.clone(), embedded.clone(), &[timestep], &rotary, &mut Trace::off()).unwrap();
         whole.into_data().assert_eq(&split.into_data(), true);
     }
+}
+
+#[test]
+fn a_forward_that_may_reuse_blocks_gives_the_same_bytes_until_it_does() {
+    let (device, config) = (Device::flex(), tiny());
+    let model = filled(&config, Precision::F32, &device);
+    let face = model.embed_identity(input(2, [1, 7, 6], &device)).unwrap();
+    let rotary = config.rotary(2, 6, 8, &device).unwrap();
+    let latents = |seed| input::<5>(seed, [1, 2, 48, 6, 8], &device);
+    let reusing = |latents: Tensor<5>, reuse: &mut dyn StepReuse| {
+        model.denoise_reusing(latents, face.clone(), &[500], &rotary, GuidancePass::Conditional, reuse).unwrap()
+    };
+    let plain = |latents: Tensor<5>| {
+        model.denoise(latents, face.clone(), &[500], &rotary, &mut Trace::off()).unwrap().into_data()
+    };
+    let mut cache = FirstBlockCache::new(0.05).unwrap();
+    for reuse in [&mut EveryStep as &mut dyn StepReuse, &mut cache] {
+        let first = reusing(latents(1), reuse);
+        assert_eq!(first.blocks, 2);
+        first.velocity.into_data().assert_eq(&plain(latents(1)), true);
+    }
+    // Nothing has changed: one block, and the same answer but for the order of two additions.
+    let again = reusing(latents(1), &mut cache);
+    assert_eq!(again.blocks, 1);
+    let exact = Tensor::from_data(plain(latents(1)), &device);
+    assert!(relative_difference(again.velocity, exact) < 1e-6);
+    // Something else: everything anew.
+    let other = reusing(latents(9), &mut cache);
+    assert_eq!(other.blocks, 2);
+    other.velocity.into_data().assert_eq(&plain(latents(9)), true);
 }
 
 #[test]

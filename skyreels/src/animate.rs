@@ -3,20 +3,21 @@
 use burn::tensor::Tensor;
 use skyreels_core::diffusion::NoiseGenerator;
 use skyreels_core::media::FrameRate;
-use skyreels_core::{Device, Frame, Precision, Progress};
+use skyreels_core::{Device, Frame, Precision, Progress, open_device};
 use skyreels_landmarks::draw::Border;
 use skyreels_landmarks::{ClipPlan, GuideLayout, LEADING_FRAMES, Motion, guide_clip};
 use skyreels_vae::Tiling;
 
 use crate::conditioning::{Conditioning, control_latents, identity_tokens, image_latents};
-use crate::denoise::{DenoiseSettings, Denoiser};
+use crate::denoise::{DenoiseSettings, Denoised, Denoiser};
 use crate::driving::resample;
 use crate::intermediates::Intermediates;
 use crate::model::ModelDir;
 use crate::pixels::tensor_to_frames;
-use crate::plan::{Plan, PlanRequest};
+use crate::plan::{BlockWeights, HOST, Plan, PlanRequest};
 use crate::portrait::Portrait;
 use crate::retargeting::Retargeting;
+use crate::reuse::WorkCounts;
 use crate::{Error, Result};
 
 /// Frames per second of the published model.
@@ -33,6 +34,8 @@ pub struct AnimatorOptions {
     pub denoise: DenoiseSettings,
     /// Precision of transformer, VAE and guider; the vision tower is f32.
     pub precision: Precision,
+    /// Where the weights of the transformer's blocks are, and how small.
+    pub blocks: BlockWeights,
     /// Tiles of the VAE. The original uses tiles for the VAE and none for the guider.
     pub tiling: Tiling,
     /// Tiles of the landmark guider: less memory, slightly other latents.
@@ -52,12 +55,40 @@ impl Default for AnimatorOptions {
             seed: 43,
             denoise: DenoiseSettings::default(),
             precision: Precision::F32,
+            blocks: BlockWeights::default(),
             tiling: Tiling::On,
             guider_tiling: Tiling::Off,
             retargeting: Retargeting::default(),
             compat: false,
             keep: None,
         }
+    }
+}
+
+impl AnimatorOptions {
+    /// What these options ask of memory.
+    fn request(&self, model: &ModelDir) -> PlanRequest {
+        PlanRequest {
+            size: self.size.unwrap_or_else(|| model.native_size()),
+            precision: self.precision,
+            tiling: self.tiling,
+            guider_tiling: self.guider_tiling,
+            batched_guidance: self.denoise.batched_guidance,
+            block_cache: self.denoise.reuse.block_cache.is_some(),
+            blocks: self.blocks,
+        }
+    }
+
+    /// The options with as few changes as make the run fit into `available` bytes, and what they are: the order of the
+    /// guidance passes, tiles, blocks in 8 bits or in the host's memory ([`PlanRequest::fitted`]).
+    ///
+    /// # Errors
+    /// Those of [`PlanRequest::fitted`].
+    pub fn fitted(mut self, model: &ModelDir, device: &Device, available: u64) -> Result<(Self, Vec<&'static str>)> {
+        let (request, made) = self.request(model).fitted(model, device, available)?;
+        (self.tiling, self.guider_tiling, self.blocks) = (request.tiling, request.guider_tiling, request.blocks);
+        self.denoise.batched_guidance = request.batched_guidance;
+        Ok((self, made))
     }
 }
 
@@ -68,6 +99,8 @@ pub struct Animation {
     pub frames: Vec<Frame>,
     /// The guide clip, one frame per generated frame, the two leading ones included.
     pub guide: Vec<Frame>,
+    /// What the denoising took.
+    pub work: WorkCounts,
 }
 
 /// Makes clips with one model on one device.
@@ -86,19 +119,13 @@ impl<'a> Animator<'a> {
     /// # Errors
     /// [`Error::Request`] when the model cannot make that size.
     pub fn new(model: &'a ModelDir, device: &'a Device, options: AnimatorOptions) -> Result<Self> {
-        let size = options.size.unwrap_or_else(|| model.native_size());
-        let request = PlanRequest {
-            size,
-            precision: options.precision,
-            tiling: options.tiling,
-            guider_tiling: options.guider_tiling,
-            batched_guidance: options.denoise.batched_guidance,
-        };
+        let request = options.request(model);
         let plan = Plan::new(model, &request, device)?;
         // An impossible number of steps should not be found out after an hour of encoding.
         model.schedule.timesteps(options.denoise.steps)?;
-        ClipPlan::fitted(1, size[0])?;
-        Ok(Self { model, device, options, size, plan })
+        options.denoise.reuse.check(options.denoise.steps, &options.denoise.guidance)?;
+        ClipPlan::fitted(1, request.size[0])?;
+        Ok(Self { model, device, options, size: request.size, plan })
     }
 
     /// The memory plan.
@@ -159,11 +186,11 @@ impl<'a> Animator<'a> {
         let mut noise = NoiseGenerator::new(self.options.seed);
         let conditioning = self.condition(portrait, &guide, &mut noise, progress)?;
         kept.map_or(Ok(()), |kept| kept.keep_conditioning(&conditioning))?;
-        let latents = self.denoise(&conditioning, &mut noise, progress)?;
+        let Denoised { latents, work } = self.denoise(&conditioning, &mut noise, progress)?;
         kept.map_or(Ok(()), |kept| kept.keep_latents(&latents, LEADING_FRAMES..LEADING_FRAMES + keep))?;
         let frames = self.decode(latents, progress)?;
         let frames = frames.into_iter().skip(LEADING_FRAMES).take(keep).collect();
-        Ok(Animation { frames, guide })
+        Ok(Animation { frames, guide, work })
     }
 
     /// Encodes guide clip, portrait and face; each network is dropped before the next is loaded.
@@ -195,9 +222,6 @@ impl<'a> Animator<'a> {
 
     /// Denoises from fresh noise.
     ///
-    /// # Shapes
-    /// `-> [1, latent_frames, 16, height, width]`, f32
-    ///
     /// # Errors
     /// Those of loading the transformer and of [`Denoiser::run`].
     pub fn denoise(
@@ -205,8 +229,15 @@ impl<'a> Animator<'a> {
         conditioning: &Conditioning,
         noise: &mut NoiseGenerator,
         progress: Progress,
-    ) -> Result<Tensor<5>> {
-        let transformer = self.model.load_transformer(self.options.precision, self.device, progress)?;
+    ) -> Result<Denoised> {
+        let (model, device, precision) = (self.model, self.device, self.options.precision);
+        let transformer = match self.options.blocks {
+            BlockWeights::Full => model.load_transformer(precision, device, progress)?,
+            BlockWeights::Int8 => model.load_int8_transformer(precision, device, progress)?,
+            BlockWeights::Offloaded => {
+                model.load_offloaded_transformer(precision, device, &open_device(HOST)?, progress)?
+            }
+        };
         let initial = noise.normal(conditioning.control.dims(), self.device);
         let denoiser =
             Denoiser { transformer: &transformer, schedule: &self.model.schedule, settings: self.options.denoise };

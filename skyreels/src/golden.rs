@@ -99,7 +99,7 @@ fn run_pipeline(golden: &Golden, device: &Device) -> Result<Report> {
         steps: request.num_inference_steps,
         guidance: Guidance::Constant(request.guidance_scale),
         sampler: if draws.is_some() { SamplerKind::Dpm } else { SamplerKind::Ddim },
-        batched_guidance: false,
+        ..DenoiseSettings::default()
     };
     let conditioning = Conditioning { control, image, identity };
     let (step, draw) = (Cell::new(0), Cell::new(0));
@@ -113,7 +113,7 @@ fn run_pipeline(golden: &Golden, device: &Device) -> Result<Report> {
         Ok(())
     };
     let denoiser = Denoiser { transformer: &transformer, schedule: &schedule, settings };
-    let latents = denoiser.run(&conditioning, noise, &mut source, on_step, Progress::none())?;
+    let latents = denoiser.run(&conditioning, noise, &mut source, on_step, Progress::none())?.latents;
     let first = first.ok_or_else(|| Error::request("steps", "the golden file has none"))?;
     report.compare(golden, "noise_pred_step0", first)?;
     report.compare(golden, "latents", Tensor::stack::<6>(trajectory, 0))?;

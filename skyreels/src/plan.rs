@@ -16,6 +16,14 @@ const MIB: u64 = 1 << 20;
 /// Hidden-width copies of the token sequence alive in a transformer block: both streams, normed,
 /// query, key, value, attention, and the two feed-forward tensors of four widths each.
 const LIVE_TOKENS: u64 = 16;
+/// Tensors of video tokens that a cache of blocks keeps for each guidance pass.
+const KEPT_TOKENS: u64 = 2;
+/// Unconditional and conditional.
+const GUIDANCE_PASSES: u64 = 2;
+/// Blocks on the device at a time when they are kept elsewhere.
+const FETCHED_BLOCKS: u64 = 2;
+/// Bytes of a number as weights of 8 bits are turned back.
+const DEQUANTISED_BYTES: u64 = 4;
 /// Copies of the vision tower's tokens alive in a block, counted likewise.
 const LIVE_VISION_TOKENS: u64 = 16;
 
@@ -32,7 +40,31 @@ pub struct PlanRequest {
     pub guider_tiling: Tiling,
     /// Both guidance passes at once.
     pub batched_guidance: bool,
+    /// A cache of blocks between steps.
+    pub block_cache: bool,
+    /// The weights of the transformer's blocks.
+    pub blocks: BlockWeights,
 }
+
+/// Where the weights of the transformer's blocks are, which are nearly all of it, and how small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub enum BlockWeights {
+    /// On the device, in the precision of the run.
+    #[default]
+    Full,
+    /// On the device, in 8 bits: slightly other pixels ([`TransformerConfig::init_int8`]).
+    ///
+    /// [`TransformerConfig::init_int8`]: skyreels_dit::TransformerConfig::init_int8
+    Int8,
+    /// In the host's memory; every pass fetches them one by one: the same pixels, slowly
+    /// ([`TransformerConfig::init_offloaded`]).
+    ///
+    /// [`TransformerConfig::init_offloaded`]: skyreels_dit::TransformerConfig::init_offloaded
+    Offloaded,
+}
+
+/// The device whose memory is the host's.
+pub(crate) const HOST: &str = "cpu";
 
 impl Default for PlanRequest {
     fn default() -> Self {
@@ -42,7 +74,55 @@ impl Default for PlanRequest {
             tiling: Tiling::On,
             guider_tiling: Tiling::Off,
             batched_guidance: false,
+            block_cache: false,
+            blocks: BlockWeights::Full,
         }
+    }
+}
+
+/// What makes a run smaller, in the order in which it is tried: what costs time alone, what costs slightly other pixels
+/// too, what rounds weights, and last what costs much time.
+const CHANGES: [fn(&mut PlanRequest); 5] = [
+    |request| request.batched_guidance = false,
+    |request| request.tiling = Tiling::On,
+    |request| request.guider_tiling = Tiling::On,
+    |request| request.blocks = BlockWeights::Int8,
+    |request| request.blocks = BlockWeights::Offloaded,
+];
+
+impl PlanRequest {
+    /// The request with as few changes as make it fit into `available` bytes, and what they are. A change that does not
+    /// make this run smaller, or that this device does not know, is left out.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] when no change will do; those of [`Plan::new`].
+    pub fn fitted(mut self, model: &ModelDir, device: &Device, available: u64) -> Result<(Self, Vec<&'static str>)> {
+        let asked = self;
+        let mut plan = Plan::new(model, &self, device)?;
+        while plan.peak() > available {
+            // From the first again after every change: it may help only now that another stage is the largest.
+            let smaller = CHANGES.iter().find_map(|change| {
+                let mut request = self;
+                change(&mut request);
+                // Tiles that do not work out at this size are no way to make it smaller.
+                let tried = Plan::new(model, &request, device).ok()?;
+                (tried.peak() < plan.peak()).then_some((request, tried))
+            });
+            let Some(smaller) = smaller else { break };
+            (self, plan) = smaller;
+        }
+        plan.check(available)?;
+        let made = [
+            (asked.batched_guidance != self.batched_guidance, "guidance passes one after the other"),
+            (asked.tiling != self.tiling, "VAE in tiles"),
+            (asked.guider_tiling != self.guider_tiling, "landmark guider in tiles"),
+            (asked.blocks != self.blocks && self.blocks == BlockWeights::Int8, "transformer's blocks in 8 bits"),
+            (
+                asked.blocks != self.blocks && self.blocks == BlockWeights::Offloaded,
+                "transformer's blocks in the host's memory, which is slow",
+            ),
+        ];
+        Ok((self, made.into_iter().filter_map(|(changed, name)| changed.then_some(name)).collect()))
     }
 }
 
@@ -106,7 +186,10 @@ impl Plan {
         };
         let scores = AttentionPlan::new(shape, Engine::of(device), precision.dtype(), false)
             .score_bytes(shape, precision.dtype());
-        let denoise = sequences * LIVE_TOKENS * tokens as u64 * hidden * bytes + scores;
+        let mut denoise = sequences * LIVE_TOKENS * tokens as u64 * hidden * bytes + scores;
+        if request.block_cache {
+            denoise += GUIDANCE_PASSES * KEPT_TOKENS * (tokens - identity) as u64 * hidden * bytes;
+        }
         let see = LIVE_VISION_TOKENS * (identity * model.siglip.hidden_size * 4) as u64;
         let ratio = model.vae.spatial_compression_ratio();
         let guide = encode_bytes(&model.guider, frames, guide_height, guide_width, precision);
@@ -117,7 +200,25 @@ impl Plan {
         let guider_weights = parameters(&LandmarkGuider::new(&model.guider, device)?) * bytes;
         let vae_weights = parameters(&CausalVae::new(&model.vae, device)?) * bytes;
         let siglip_weights = parameters(&model.siglip.init(device)?) * Precision::F32.bytes() as u64;
-        let transformer_weights = parameters(&model.transformer.init(device)?) * bytes;
+        let largest_layer = hidden * model.transformer.feed_forward() as u64;
+        let transformer_weights = match request.blocks {
+            BlockWeights::Full => model.transformer.init(device)?.weight_bytes(precision, false),
+            BlockWeights::Int8 => {
+                // One layer at a time is there in full, first in f32.
+                denoise += largest_layer * (DEQUANTISED_BYTES + bytes);
+                model.transformer.init_int8(device)?.weight_bytes(precision, true)
+            }
+            BlockWeights::Offloaded => {
+                if Backend::of(device).is_host() {
+                    return Err(Error::request("offload", "this device computes in the host's memory already"));
+                }
+                let transformer = model.transformer.init(device)?;
+                let blocks = transformer.block_bytes(precision);
+                // The block at work, and the next one that may be under way.
+                let fetched = FETCHED_BLOCKS * blocks / model.transformer.num_layers as u64;
+                transformer.weight_bytes(precision, false) - blocks + fetched
+            }
+        };
         let stage = |name, weights, activations| Stage { name, weights, activations };
         let stages = vec![
             stage("guide clip to control latents", guider_weights, guide + video),
@@ -154,6 +255,9 @@ impl Plan {
         }
         if request.precision == Precision::F32 {
             smaller.push("use `--precision bf16`");
+        }
+        if request.blocks == BlockWeights::Full {
+            smaller.push("use `--int8` or, on a card, `--offload`");
         }
         smaller.push("choose fewer `--frames`, or `--force` the run");
         Err(Error::Memory { needed: self.peak() / MIB, available: available / MIB, help: smaller.join(", ") })

@@ -16,8 +16,8 @@ use skyreels::landmarks::{CropBox, Motion, PortraitFace, synthetic};
 use skyreels::model::{GUIDER, TRANSFORMER, inspect};
 use skyreels::vae::Tiling;
 use skyreels::{
-    Animation, Animator, AnimatorOptions, DenoiseSettings, Error, Intermediates, ModelDir, Portrait, Preset, Result,
-    decode, read_conditioning, read_guide, read_latents,
+    Animation, Animator, AnimatorOptions, BlockWeights, DenoiseSettings, Error, Intermediates, ModelDir, Plan,
+    PlanRequest, Portrait, Preset, Result, decode, read_conditioning, read_guide, read_latents,
 };
 
 fn device() -> Device {
@@ -100,7 +100,7 @@ fn latents(scene: &Scene, denoise: DenoiseSettings, precision: Precision) -> Vec
     let (guide, _) = animator.guide(&portrait, &scene.motion, Progress::none()).unwrap();
     let mut noise = NoiseGenerator::new(7);
     let conditioning = animator.condition(&portrait, &guide, &mut noise, Progress::none()).unwrap();
-    let latents = animator.denoise(&conditioning, &mut noise, Progress::none()).unwrap();
+    let latents = animator.denoise(&conditioning, &mut noise, Progress::none()).unwrap().latents;
     latents.into_data().try_to_vec().unwrap()
 }
 
@@ -272,4 +272,94 @@ fn a_plan_that_does_not_fit_names_the_smaller_one() {
         let error = animator.plan().check(1 << 20).unwrap_err();
         assert!(matches!(error, Error::Memory { .. }) && error.to_string().contains(help), "{error}");
     }
+}
+
+#[test]
+fn a_run_is_made_as_much_smaller_as_memory_asks_for() {
+    let (scene, device) = (Scene::new(), device());
+    let asked = PlanRequest {
+        size: [49, 480, 720],
+        tiling: Tiling::Off,
+        guider_tiling: Tiling::Off,
+        batched_guidance: true,
+        ..PlanRequest::default()
+    };
+    let peak = |request: &PlanRequest| Plan::new(&scene.model, request, &device).unwrap().peak();
+    let full = peak(&asked);
+    let (same, made) = asked.fitted(&scene.model, &device, full).unwrap();
+    assert!(made.is_empty() && peak(&same) == full);
+    // Whatever there is: the result fits, and without its last change it would not.
+    let mut changes = 0;
+    for share in [0.9, 0.5, 0.2] {
+        let available = (full as f64 * share) as u64;
+        match asked.fitted(&scene.model, &device, available) {
+            Ok((request, made)) => {
+                assert!(peak(&request) <= available && !made.is_empty(), "{share}: {made:?}");
+                assert!(made.len() >= changes);
+                changes = made.len();
+            }
+            Err(error) => assert!(matches!(error, Error::Memory { .. }), "{error}"),
+        }
+    }
+    assert!(changes > 0);
+    // What the smallest of all needs is enough, whichever stages are the largest on the way there.
+    let least = PlanRequest {
+        tiling: Tiling::On,
+        guider_tiling: Tiling::On,
+        batched_guidance: false,
+        blocks: BlockWeights::Int8,
+        ..asked
+    };
+    let (fitted, _) = asked.fitted(&scene.model, &device, peak(&least)).unwrap();
+    assert!(peak(&fitted) <= peak(&least));
+    let error = asked.fitted(&scene.model, &device, 1 << 10).unwrap_err();
+    assert!(matches!(error, Error::Memory { .. }), "{error}");
+}
+
+#[test]
+fn weights_of_eight_bits_and_a_cache_of_blocks_are_in_the_plan() {
+    let (scene, device) = (Scene::new(), device());
+    let stage = |request: PlanRequest| {
+        let plan = Plan::new(&scene.model, &PlanRequest { size: [9, 64, 96], ..request }, &device).unwrap();
+        plan.stages.into_iter().find(|stage| stage.name == "denoise").unwrap()
+    };
+    let plain = stage(PlanRequest::default());
+    let small = PlanRequest { blocks: BlockWeights::Int8, ..PlanRequest::default() };
+    assert!(stage(small).weights < plain.weights);
+    // This device has no other memory to keep them in.
+    let elsewhere = PlanRequest { size: [9, 64, 96], blocks: BlockWeights::Offloaded, ..PlanRequest::default() };
+    let error = Plan::new(&scene.model, &elsewhere, &device).unwrap_err();
+    assert!(matches!(error, Error::Request { what: "offload", .. }), "{error}");
+    let cached = stage(PlanRequest { block_cache: true, ..PlanRequest::default() });
+    // Two guidance passes, two tensors of 3 x 4 x 6 video tokens, 32 wide, f32.
+    assert_eq!(cached.activations - plain.activations, 2 * 2 * (3 * 4 * 6) * 32 * 4);
+}
+
+#[test]
+fn blocks_that_wait_in_the_hosts_memory_are_loaded_there() {
+    let scene = Scene::new();
+    let (host, device) = (device(), open_device("ndarray").unwrap());
+    let load = |host: &Device| {
+        scene.model.load_offloaded_transformer(Precision::F32, &device, host, Progress::none()).unwrap()
+    };
+    let transformer = load(&host);
+    assert!(transformer.is_offloaded());
+    let devices = |module: &skyreels::dit::transformer::Block| burn::module::Module::devices(module);
+    assert!(transformer.blocks().iter().all(|block| devices(block) == [host.clone()]));
+}
+
+#[test]
+fn weights_of_eight_bits_give_nearly_the_same_latents() {
+    let scene = Scene::new();
+    let run = |blocks| {
+        let animator = scene.animator(AnimatorOptions { blocks, ..options(settings(Guidance::Constant(3.0), false)) });
+        let portrait = portrait(&animator);
+        let (guide, _) = animator.guide(&portrait, &scene.motion, Progress::none()).unwrap();
+        let mut noise = NoiseGenerator::new(7);
+        let conditioning = animator.condition(&portrait, &guide, &mut noise, Progress::none()).unwrap();
+        let latents = animator.denoise(&conditioning, &mut noise, Progress::none()).unwrap().latents;
+        latents.into_data().try_to_vec::<f32>().unwrap()
+    };
+    let difference = relative_difference(&run(BlockWeights::Int8), &run(BlockWeights::Full));
+    assert!(0.0 < difference && difference < 1e-2, "{difference}");
 }

@@ -35,6 +35,49 @@ fn seed_sampler_and_guidance_decide_the_bytes() {
 }
 
 #[test]
+fn reuse_says_what_it_has_saved_and_is_refused_where_it_means_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let animate = |options: &str| format!("--json {} --frames 9 {options} -o {{}}/out.gif", demo(4));
+    let (out, _) = accepted(directory.path(), &animate("--reuse-unconditional 1..3 --block-cache 0.2"));
+    let events = events(&out);
+    let done = events.iter().find(|event| event["event"] == "done").unwrap();
+    assert_eq!((&done["work"]["passes"], &done["work"]["passes_saved"]), (&6.into(), &2.into()));
+    assert!(events.iter().any(|event| event["text"].as_str().is_some_and(|text| text.contains("6 of 8 passes"))));
+    fs::remove_file(directory.path().join("out.gif")).unwrap();
+    for (options, parts) in [
+        ("--reuse-unconditional 0..2", ["reuse-unconditional", "begin one step later"]),
+        ("--skip-unconditional 2..5", ["skip-unconditional", "0..4"]),
+        ("--skip-unconditional 2..3 --guidance 1", ["skip-unconditional", "guidance is off"]),
+        ("--reuse-unconditional=3", ["reuse-unconditional", "FIRST..END"]),
+        ("--block-cache=-1", ["block cache", "between 0 and 1"]),
+    ] {
+        says(&refused(directory.path(), &animate(options)), &parts);
+    }
+}
+
+#[test]
+fn a_run_is_fitted_into_the_memory_that_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let animate = |options: &str| format!("{} --frames 9 {options} -o {{}}/out.gif", demo(1));
+    let (_, said) = accepted(directory.path(), &animate("--int8 --memory 4096"));
+    says(&said, &["plan: 9 frames"]);
+    fs::remove_file(directory.path().join("out.gif")).unwrap();
+    says(&refused(directory.path(), &animate("--offload --device cpu")), &["offload", "host's memory already"]);
+    says(&refused(directory.path(), &animate("--fit --memory 1")), &["1 MiB are free", "fewer `--frames`"]);
+    // Where a frame is larger than a tile, tiles help.
+    let tiles = "--size 192x320 --tiling off --fit --memory";
+    let needed = |options: &str| -> u64 {
+        let error = refused(directory.path(), &animate(options));
+        let (_, needed) = error.split_once("needs about ").unwrap_or_else(|| panic!("{error}"));
+        needed.split(' ').next().unwrap().parse().unwrap()
+    };
+    let (whole, least) = (needed("--size 192x320 --tiling off --memory 1"), needed(&format!("{tiles} 1")));
+    assert!(least < whole, "{least} {whole}");
+    let (_, said) = accepted(directory.path(), &animate(&format!("{tiles} {}", whole - 1)));
+    says(&said, &["to fit into memory", "tiles"]);
+}
+
+#[test]
 fn an_empty_folder_can_be_the_output() {
     let directory = tempfile::tempdir().unwrap();
     accepted(directory.path(), &format!("{} --frames 9 -o {{}}", demo(1)));

@@ -1,6 +1,7 @@
 //! Our program and the PyTorch original in turn on the same work.
 //!
-//! `cargo run --release -p skyreels-benches --bin compare -- PYTHON BENCH_PEER_PY [ROUNDS]`; build `peer_work` first.
+//! `cargo run --release -p skyreels-benches --bin compare -- PYTHON BENCH_PEER_PY [ROUNDS [PEAK_GFLOPS]]`; build `peer_work`
+//! first. With the peak of the machine in GFLOP/s, model FLOP utilisation is printed too.
 
 use std::error::Error;
 use std::process::Command;
@@ -15,11 +16,13 @@ const THREADS: &str = "2";
 /// Root mean squares of the results may differ by this share.
 const SAME_WORK: f64 = 1e-4;
 
-/// Median time in seconds, peak memory in MiB, root mean square of the result.
+/// Median time in seconds, peak memory in MiB, root mean square of the result; operations of the model in GFLOP, which
+/// only our side counts.
 struct Measure {
     seconds: f64,
     peak: f64,
     rms: f64,
+    gflop: Option<f64>,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -28,10 +31,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("name the peer's Python and its bench_peer.py".into());
     };
     let rounds: usize = rest.first().map_or(Ok(3), |rounds| rounds.parse())?;
+    let machine = rest.get(1).map(|peak| peak.parse::<f64>()).transpose()?;
     let ours = std::env::current_exe()?.with_file_name("peer_work");
 
-    println!("| work | ours, s | PyTorch, s | ratio | ours, MiB | PyTorch, MiB | ratio |");
-    println!("|---|---|---|---|---|---|---|");
+    println!(
+        "| work | ours, s | PyTorch, s | ratio | ours, MiB | PyTorch, MiB | ratio | ours, GFLOP/s | PyTorch, GFLOP/s |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
     for (case, _) in CASES {
         let (mut mine, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
@@ -43,16 +49,25 @@ fn main() -> Result<(), Box<dyn Error>> {
             return Err(format!("{case}: not the same work: {} and {}", mine.rms, theirs.rms).into());
         }
         println!(
-            "| {case} | {:.3} | {:.3} | **{:.2}** | {:.0} | {:.0} | {:.2} |",
+            "| {case} | {:.3} | {:.3} | **{:.2}** | {:.0} | {:.0} | {:.2} | {} | {} |",
             mine.seconds,
             theirs.seconds,
             mine.seconds / theirs.seconds,
             mine.peak,
             theirs.peak,
-            mine.peak / theirs.peak
+            mine.peak / theirs.peak,
+            rate(mine.gflop, mine.seconds, machine),
+            rate(mine.gflop, theirs.seconds, machine),
         );
     }
     Ok(())
+}
+
+/// Operations per second, and their share of what the machine can do where that was named.
+fn rate(gflop: Option<f64>, seconds: f64, machine: Option<f64>) -> String {
+    let Some(rate) = gflop.map(|gflop| gflop / seconds) else { return String::new() };
+    let share = machine.map_or(String::new(), |machine| format!(" ({:.0} %)", 100.0 * rate / machine));
+    format!("{rate:.0}{share}")
 }
 
 fn measure(command: &mut Command) -> Result<Measure, Box<dyn Error>> {
@@ -68,6 +83,7 @@ fn measure(command: &mut Command) -> Result<Measure, Box<dyn Error>> {
         seconds: number(&report["median_s"])?,
         peak: number(&report["peak_rss_mib"])?,
         rms: number(&report["check"]["out0"]["rms"])?,
+        gflop: report["gflop"].as_f64(),
     })
 }
 

@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let report = json!({
         "case": name, "device": device, "median_s": times[times.len() / 2], "min_s": times[0],
         "max_s": times[times.len() - 1], "first_call_s": first, "peak_rss_mib": peak_rss_mib(),
+        "gflop": work.flops() as f64 / 1e9, "gflop_per_s": work.flops() as f64 / 1e9 / times[times.len() / 2],
         "rss_after_load_mib": loaded, "loadavg_1m": load_average(),
         "check": { "out0": { "rms": rms, "first": &result[..6] } },
     });

@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor};
 use skyreels_core::nn::{LayerNorm, linear};
 
 use super::config::TransformerConfig;
+use super::int8::project;
 use super::modulation::{Modulated, ModulatedNorm};
 use super::rotary::Rotary;
 use super::tokens::Tokens;
@@ -32,14 +33,14 @@ pub struct SelfAttention {
 impl SelfAttention {
     fn new(config: &TransformerConfig, device: &Device) -> Self {
         let width = config.width();
-        let project = || {
-            let layer = LinearConfig::new(width, width).with_bias(config.attention_bias);
-            layer.with_layout(LinearLayout::Col).init(device)
+        let layer = || {
+            let config = LinearConfig::new(width, width).with_bias(config.attention_bias);
+            config.with_layout(LinearLayout::Col).init(device)
         };
         Self {
-            to_q: project(),
-            to_k: project(),
-            to_v: project(),
+            to_q: layer(),
+            to_k: layer(),
+            to_v: layer(),
             norm_q: LayerNorm::new(config.attention_head_dim, QUERY_KEY_EPSILON, device),
             norm_k: LayerNorm::new(config.attention_head_dim, QUERY_KEY_EPSILON, device),
             to_out: linear(width, width, device),
@@ -59,16 +60,16 @@ impl SelfAttention {
             Some(rotary) => rotary.apply(x),
             None => x,
         };
-        let query = rotate(self.norm_q.forward(heads(self.to_q.forward(tokens.clone()))));
-        let key = rotate(self.norm_k.forward(heads(self.to_k.forward(tokens.clone()))));
-        [query, key, heads(self.to_v.forward(tokens))]
+        let query = rotate(self.norm_q.forward(heads(project(&self.to_q, tokens.clone()))));
+        let key = rotate(self.norm_k.forward(heads(project(&self.to_k, tokens.clone()))));
+        [query, key, heads(project(&self.to_v, tokens))]
     }
 
     /// # Shapes
     /// `[batch, tokens, heads, head_dim] -> [batch, tokens, width]`
     fn join(&self, attended: Tensor<4>) -> Tensor<3> {
         let [batch, count, heads, head_dim] = attended.dims();
-        self.to_out.forward(attended.reshape([batch, count, heads * head_dim]))
+        project(&self.to_out, attended.reshape([batch, count, heads * head_dim]))
     }
 }
 
@@ -97,13 +98,13 @@ impl FeedForward {
     /// # Shapes
     /// `[batch, tokens, width]` in and out.
     pub(super) fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
-        let expanded = self.expand.forward(tokens);
+        let expanded = project(&self.expand, tokens);
         if !self.gated {
-            return self.project.forward(self.activation.apply(expanded));
+            return project(&self.project, self.activation.apply(expanded));
         }
         let [_, _, width] = expanded.dims();
         let (values, gates) = (expanded.clone().narrow(2, 0, width / 2), expanded.narrow(2, width / 2, width / 2));
-        self.project.forward(values * self.activation.apply(gates))
+        project(&self.project, values * self.activation.apply(gates))
     }
 }
 

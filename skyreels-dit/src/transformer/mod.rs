@@ -1,20 +1,25 @@
 //! The denoiser: patches and identity tokens in, velocity out.
 
 mod block;
+mod block_cache;
 mod config;
 mod embed;
 mod flops;
+mod int8;
 mod model;
 mod modulation;
 mod norm;
+mod offload;
 mod patch;
 mod positions;
+mod reuse;
 mod rotary;
 mod time;
 mod tokens;
 mod validate;
 
 pub use block::{Block, FeedForward, SelfAttention};
+pub use block_cache::FirstBlockCache;
 pub(crate) use config::LATENT_PIXELS;
 pub use config::{IDENTITY_TOKENS, TransformerConfig};
 pub use embed::{FaceProjector, PatchEmbed};
@@ -22,6 +27,7 @@ pub use model::Transformer;
 pub use modulation::{ModulatedNorm, OutputNorm};
 pub use patch::{patchify, unpatchify};
 pub use positions::sincos_positions;
+pub use reuse::{EveryStep, GuidancePass, Prediction, StepReuse};
 pub use rotary::{Rotary, crop_region};
 pub use time::{TimeEmbedding, timestep_code};
 pub use tokens::Tokens;

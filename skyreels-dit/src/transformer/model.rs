@@ -32,6 +32,9 @@ pub struct Transformer {
     proj_out: Linear,
     #[module(skip)]
     config: TransformerConfig,
+    /// The blocks wait on another device, their matrices as a file has them.
+    #[module(skip)]
+    offloaded: bool,
 }
 
 impl Published for Transformer {
@@ -61,6 +64,7 @@ impl TransformerConfig {
             norm_out: OutputNorm::new(self, device),
             proj_out: linear(width, self.out_channels * self.patch_size * self.patch_size, device),
             config: self.clone(),
+            offloaded: false,
         })
     }
 
@@ -169,7 +173,8 @@ impl Transformer {
         let mut tokens = self.traced_tokens(latents, identity, timesteps, trace)?;
         let [_, identity_tokens, _] = tokens.identity.dims();
         let joint = self.joint_rotary(rotary, identity_tokens);
-        for (number, block) in self.transformer_blocks.iter().enumerate() {
+        let device = tokens.video.device();
+        for (number, block) in self.blocks_on(&device).enumerate() {
             trace.set_prefix(|| format!("block{number}_"));
             tokens = block.traced(tokens, joint.as_ref(), trace);
         }
@@ -191,7 +196,17 @@ impl Transformer {
         self.traced_tokens(latents, identity, timesteps, &mut Trace::off())
     }
 
-    /// The blocks, first to last; each takes the tokens of the one before it.
+    /// Whether the blocks wait on another device ([`TransformerConfig::init_offloaded`]).
+    pub fn is_offloaded(&self) -> bool {
+        self.offloaded
+    }
+
+    pub(super) fn with_offloaded(self, blocks: Vec<Block>) -> Self {
+        Self { transformer_blocks: blocks, offloaded: true, ..self }
+    }
+
+    /// The blocks, first to last; each takes the tokens of the one before it. Not to be called where
+    /// [`is_offloaded`](Self::is_offloaded).
     pub fn blocks(&self) -> &[Block] {
         &self.transformer_blocks
     }
@@ -249,7 +264,7 @@ impl Transformer {
         unpatchify(patches, grid, self.config.patch_size)
     }
 
-    fn check_inputs(
+    pub(super) fn check_inputs(
         &self,
         batch: usize,
         grid: [usize; 3],

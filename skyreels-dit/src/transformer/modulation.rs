@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor};
 use skyreels_core::nn::{LayerNorm, linear, silu};
 
 use super::config::TransformerConfig;
+use super::int8::project;
 use super::norm::{norm, normalise};
 
 /// Both streams in front of a branch of a block.
@@ -50,7 +51,7 @@ impl ModulatedNorm {
     /// # Shapes
     /// `video` and `identity` `[batch, tokens, width]`, `time` `[batch, time_embed_dim]`.
     pub(super) fn forward(&self, video: Tensor<3>, identity: Tensor<3>, time: Tensor<2>) -> Modulated {
-        let chunks = self.linear.forward(silu(time)).unsqueeze_dim::<3>(1).chunk(6, 2);
+        let chunks = project(&self.linear, silu(time)).unsqueeze_dim::<3>(1).chunk(6, 2);
         let [shift, scale, video_gate, identity_shift, identity_scale, identity_gate] =
             chunks.try_into().expect("the layer is six times the width");
         Modulated {

@@ -121,7 +121,39 @@ impl ModelDir {
     /// # Errors
     /// [`Error::Core`] for weights that do not fit, [`Error::Dit`] when the face branch is dead.
     pub fn load_transformer(&self, precision: Precision, device: &Device, progress: Progress) -> Result<Transformer> {
-        let model = self.load(TRANSFORMER, self.transformer.init(device)?, precision, progress)?;
+        self.load_into(self.transformer.init(device)?, precision, progress)
+    }
+
+    /// Loads the denoiser with the weights of its blocks in 8 bits ([`TransformerConfig::init_int8`]), everything else
+    /// in `precision`.
+    ///
+    /// # Errors
+    /// Those of [`load_transformer`](Self::load_transformer), and [`Error::Dit`] for a device without such weights.
+    pub fn load_int8_transformer(
+        &self,
+        precision: Precision,
+        device: &Device,
+        progress: Progress,
+    ) -> Result<Transformer> {
+        self.load_into(self.transformer.init_int8(device)?, precision, progress)
+    }
+
+    /// Loads the denoiser, its blocks into the memory of `host` ([`TransformerConfig::init_offloaded`]).
+    ///
+    /// # Errors
+    /// Those of [`load_transformer`](Self::load_transformer).
+    pub fn load_offloaded_transformer(
+        &self,
+        precision: Precision,
+        device: &Device,
+        host: &Device,
+        progress: Progress,
+    ) -> Result<Transformer> {
+        self.load_into(self.transformer.init_offloaded(device, host)?, precision, progress)
+    }
+
+    fn load_into(&self, empty: Transformer, precision: Precision, progress: Progress) -> Result<Transformer> {
+        let model = self.load(TRANSFORMER, empty, precision, progress)?;
         model.check_face_branch()?;
         Ok(model)
     }

@@ -8,7 +8,7 @@ mod training;
 
 pub use directory::ModelDir;
 pub use inspect::{ComponentReport, Inspection, inspect};
-pub use preset::Preset;
+pub use preset::{Preset, write_published_configs};
 
 /// Folder of the denoiser.
 pub const TRANSFORMER: &str = "transformer";

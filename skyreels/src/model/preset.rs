@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use skyreels_core::checkpoint::{Published, SHARD_BYTES, fill, initial_values, save};
 use skyreels_core::output::write_file;
 use skyreels_core::{Device, Error as CoreError, Limits, Precision, Progress};
-
-use skyreels_vae::CausalVae;
+use skyreels_dit::{SiglipConfig, TransformerConfig};
+use skyreels_vae::{CausalVae, VaeConfig};
 
 use super::{GUIDER, ModelDir, SCHEDULER, SIGLIP, TRANSFORMER, VAE};
 use crate::{Error, Result};
@@ -55,12 +55,7 @@ impl Preset {
             Self::Tiny => tiny(),
             Self::Nano => nano(),
         };
-        for (component, name, config) in &configs {
-            let folder = directory.join(component);
-            fs::create_dir_all(&folder).map_err(CoreError::io("create", &folder))?;
-            let text = serde_json::to_vec_pretty(config).expect("a JSON value is valid JSON");
-            write_file(folder.join(name), &text)?;
-        }
+        write_configs(directory, &configs)?;
         let model = ModelDir::open(directory, &Limits::default())?;
         let write = Writer { directory, seed };
         progress.report(STAGE, 0, Some(WEIGHTS))?;
@@ -74,6 +69,35 @@ impl Preset {
         write.component(SIGLIP, "model", model.siglip.init(device)?)?;
         Ok(progress.report(STAGE, WEIGHTS, Some(WEIGHTS))?)
     }
+}
+
+/// Writes the configurations of the published model into `directory`, which may exist, and no weights: for what needs
+/// its sizes alone.
+///
+/// # Errors
+/// [`Error::Core`] when a file cannot be written.
+pub fn write_published_configs(directory: &Path) -> Result<()> {
+    let json = |config: serde_json::Result<Value>| config.expect("a configuration is valid JSON");
+    let vae = json(serde_json::to_value(VaeConfig::published()));
+    let configs = [
+        (TRANSFORMER, "config.json", json(serde_json::to_value(TransformerConfig::a1_5b()))),
+        (VAE, "config.json", vae.clone()),
+        (GUIDER, "config.json", vae),
+        (SIGLIP, "config.json", json(serde_json::to_value(SiglipConfig::so400m()))),
+        (SCHEDULER, "scheduler_config.json", scheduler()),
+    ];
+    write_configs(directory, &configs)
+}
+
+/// Writes each component's configuration into its folder.
+fn write_configs(directory: &Path, configs: &[(&str, &str, Value)]) -> Result<()> {
+    for (component, name, config) in configs {
+        let folder = directory.join(component);
+        fs::create_dir_all(&folder).map_err(CoreError::io("create", &folder))?;
+        let text = serde_json::to_vec_pretty(config).expect("a JSON value is valid JSON");
+        write_file(folder.join(name), &text)?;
+    }
+    Ok(())
 }
 
 struct Writer<'a> {

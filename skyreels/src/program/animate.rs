@@ -19,6 +19,8 @@ use super::args::{Animate, TilingChoice};
 use super::source::{self, Performance, request};
 use super::{Outcome, Reporter, Result};
 
+const MIB: u64 = 1 << 20;
+
 pub fn run(args: &Animate, reporter: &Reporter) -> Result {
     // An hour of denoising must not end at an output that cannot be written.
     let format = check_clip_target(&args.output, RATE)?;
@@ -28,12 +30,26 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
     let (model, _scratch) = open_model(args, &device, reporter)?;
     let keep = args.keep_intermediates.as_ref().map(Intermediates::create).transpose()?;
     let (smirk, retargeting) = args.flame.open(&device)?;
-    let animator = Animator::new(&model, &device, animator_options(args, &model, retargeting, keep)?)?;
+    let mut run_options = animator_options(args, &model, retargeting, keep)?;
+    let available = args.memory.map(|mib| mib.saturating_mul(MIB)).or_else(|| available_memory(&device));
+    if args.fit {
+        let unknown =
+            || request("fit", "the memory of this device is not known here; name it with `--memory MIB`".into());
+        let (fitted, made) = run_options.fitted(&model, &device, available.ok_or_else(unknown)?)?;
+        run_options = fitted;
+        if !made.is_empty() {
+            reporter.note(&format!("to fit into memory: {}", made.join(", ")));
+        }
+    }
+    let animator = Animator::new(&model, &device, run_options)?;
     reporter.say(&animator.plan().to_string(), json!({ "event": "plan", "plan": animator.plan() }));
-    match available_memory(&device) {
+    match available {
         Some(available) if !args.force => animator.plan().check(available)?,
         Some(_) => {}
-        None => reporter.note("the memory of this device is not known here: the plan is not checked against it"),
+        None => reporter.note(
+            "the memory of this device is not known here: the plan is not checked against it; `--memory MIB` says how \
+             much there is",
+        ),
     }
     // Before a long video is tracked.
     model.check_weights(&device)?;
@@ -44,12 +60,16 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
     let with_sound = format.carries_sound() && !edit.changes_time();
     let driving = source::performance(args, limit, with_sound, smirk.as_ref(), &device, reporter)?.edited(&edit)?;
     let clip = animator.run(&portrait, &driving.motion, reporter.progress())?;
+    let work = clip.work;
+    if work.blocks_saved > 0 {
+        reporter.note(&format!("denoise: {work}"));
+    }
     let frames = if args.side_by_side { beside(&portrait, &driving, &clip)? } else { clip.frames };
     let count = frames.len();
     write(&args.output, &frames, driving.sound, &options, reporter)?;
     reporter.say(
         &format!("wrote {} ({count} frames at {RATE} frames per second)", args.output.display()),
-        json!({ "event": "done", "output": args.output, "frames": count }),
+        json!({ "event": "done", "output": args.output, "frames": count, "work": work }),
     );
     Ok(Outcome::Done)
 }
@@ -115,8 +135,10 @@ fn animator_options(
             guidance: guidance(args)?,
             sampler: args.sampler,
             batched_guidance: args.batched_guidance,
+            reuse: args.reuse.settings(),
         },
         precision: args.compute.precision,
+        blocks: args.blocks(),
         tiling,
         guider_tiling,
         retargeting,

@@ -7,6 +7,7 @@ use skyreels::core::Precision;
 use skyreels::core::diffusion::SamplerKind;
 use skyreels::landmarks::FacePick;
 use skyreels::model::Preset;
+use skyreels::{BlockWeights, ReuseSettings, StepRange};
 
 use super::controls::Controls;
 use super::eval::Eval;
@@ -28,11 +29,11 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make a video of a portrait that performs a motion.
-    Animate(Animate),
+    Animate(Box<Animate>),
     /// Find faces, and write guide clip, points or an overlay.
     Landmarks(Landmarks),
     /// Make, change, describe and draw motion files.
-    Motion(MotionArgs),
+    Motion(Box<MotionArgs>),
     /// Turn kept latents into a video.
     Decode(Decode),
     /// Measure results: identity, expression, pose, picture quality.
@@ -41,6 +42,9 @@ pub enum Command {
     Verify(Verify),
     /// Show what is in a checkpoint, what is missing, and the memory of a run.
     Inspect(Inspect),
+    /// Warm a device up: run every stage with random weights, keep what its autotuning finds, and say how long the first
+    /// runs and those after them take.
+    Tune(Tune),
     /// Make a dataset for training from videos.
     Prepare(Box<Prepare>),
     /// Write a small random checkpoint in the published layout.
@@ -71,6 +75,28 @@ pub enum TilingChoice {
     Off,
     /// Tiles for the landmark guider too: least memory, slightly other pixels.
     All,
+}
+
+/// Less work for nearly the same picture; nothing of it by default.
+#[derive(Debug, ClapArgs)]
+pub struct ReuseArgs {
+    /// Steps FIRST..END, counted from 0, without their unconditional pass: the guidance of the last step before them
+    /// goes on.
+    #[arg(long, value_name = "STEPS")]
+    pub reuse_unconditional: Option<StepRange>,
+    /// Steps FIRST..END without guidance.
+    #[arg(long, value_name = "STEPS")]
+    pub skip_unconditional: Option<StepRange>,
+    /// Skip the blocks behind the first while that changes by less than this share, for example 0.08.
+    #[arg(long, value_name = "THRESHOLD")]
+    pub block_cache: Option<f64>,
+}
+
+impl ReuseArgs {
+    pub fn settings(&self) -> ReuseSettings {
+        let Self { reuse_unconditional, skip_unconditional, block_cache } = *self;
+        ReuseSettings { reuse_unconditional, skip_unconditional, block_cache }
+    }
 }
 
 #[derive(Debug, ClapArgs)]
@@ -113,6 +139,8 @@ pub struct Animate {
     /// ddim or dpm.
     #[arg(long, default_value = "ddim")]
     pub sampler: SamplerKind,
+    #[command(flatten)]
+    pub reuse: ReuseArgs,
     /// Seed of all noise.
     #[arg(long, default_value_t = 43)]
     pub seed: u64,
@@ -135,11 +163,36 @@ pub struct Animate {
     /// script, its defects included. A motion file is sampled exactly all the same.
     #[arg(long)]
     pub compat: bool,
-    /// Start even if the estimate says that memory will not do.
+    /// Keep the weights of the transformer's blocks in 8 bits: a 5B model takes 6.4 GB in place of 11.3, for slightly
+    /// other pixels. Not faster.
     #[arg(long)]
+    pub int8: bool,
+    /// Keep the transformer's blocks in the host's memory and fetch them one by one: a card needs a few GB, and every
+    /// step moves all weights twice.
+    #[arg(long, conflicts_with = "int8")]
+    pub offload: bool,
+    /// Memory that the run may take, in MiB; by default what this machine has free, where it can be asked.
+    #[arg(long, value_name = "MIB")]
+    pub memory: Option<u64>,
+    /// Choose tiles, the order of the guidance passes, 8-bit weights and offloading so that the run fits into memory,
+    /// with as few changes as do.
+    #[arg(long)]
+    pub fit: bool,
+    /// Start even if the estimate says that memory will not do.
+    #[arg(long, conflicts_with = "fit")]
     pub force: bool,
     #[command(flatten)]
     pub controls: Controls,
+}
+
+impl Animate {
+    pub fn blocks(&self) -> BlockWeights {
+        match (self.int8, self.offload) {
+            (true, _) => BlockWeights::Int8,
+            (_, true) => BlockWeights::Offloaded,
+            _ => BlockWeights::Full,
+        }
+    }
 }
 
 #[derive(Debug, ClapArgs)]
@@ -200,6 +253,54 @@ pub struct Verify {
     /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray.
     #[arg(long, default_value = "auto")]
     pub device: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Tune {
+    #[command(flatten)]
+    pub compute: Compute,
+    /// Checkpoint directory whose sizes are tuned for; its weights are not read.
+    #[arg(long, conflicts_with = "sizes")]
+    pub model: Option<PathBuf>,
+    /// Sizes to tune for without a checkpoint; published on a card, tiny on the CPU.
+    #[arg(long, value_enum)]
+    pub sizes: Option<TuneSizes>,
+    /// HEIGHTxWIDTH in pixels; the model's own by default.
+    #[arg(long, value_parser = parse_size)]
+    pub size: Option<[usize; 2]>,
+    /// Frames of the clip, 8 k + 1; the model's own by default.
+    #[arg(long)]
+    pub frames: Option<usize>,
+    /// Both guidance passes in one batch.
+    #[arg(long)]
+    pub batched_guidance: bool,
+    /// The weights of the transformer's blocks in 8 bits.
+    #[arg(long)]
+    pub int8: bool,
+    /// Runs of each stage after its first.
+    #[arg(long, default_value_t = 3)]
+    pub runs: usize,
+}
+
+/// Sizes without a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TuneSizes {
+    /// 17 frames of 96x160, well under a million parameters.
+    Tiny,
+    /// 17 frames of 96x144, two million parameters in the denoiser.
+    Nano,
+    /// SkyReels-A1: 49 frames of 480x720, 5.6 billion parameters.
+    Published,
+}
+
+impl std::fmt::Display for TuneSizes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Tiny => "tiny",
+            Self::Nano => "nano",
+            Self::Published => "published",
+        })
+    }
 }
 
 #[derive(Debug, ClapArgs)]

@@ -16,6 +16,7 @@ mod prepare;
 mod report;
 mod source;
 mod train;
+mod tune;
 mod verify;
 
 use std::process::ExitCode;
@@ -50,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Eval(command) => eval::run(command, &reporter),
         Command::Verify(command) => verify::run(command, &reporter),
         Command::Inspect(command) => inspect::run(command, &reporter),
+        Command::Tune(command) => tune::run(command, &reporter),
         Command::Prepare(command) => prepare::run(command, &reporter),
         Command::Init(command) => init::run(command, &reporter),
         Command::Train(command) => train::run(command, &reporter),
