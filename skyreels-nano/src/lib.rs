@@ -37,14 +37,24 @@ pub const FILES: &[File] = files! {
 /// # Errors
 /// When a file cannot be written.
 pub fn write(directory: &Path) -> io::Result<()> {
-    for (name, bytes) in FILES {
-        let path = directory.join(name);
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        fs::write(path, bytes)?;
+    FILES.iter().try_for_each(|file| write_file(directory, file))
+}
+
+/// Writes the landmark network alone, into `directory/landmarks`.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write_landmarks(directory: &Path) -> io::Result<()> {
+    let mut own = FILES.iter().filter(|(name, _)| name.starts_with(LANDMARKS));
+    own.try_for_each(|file| write_file(directory, file))
+}
+
+fn write_file(directory: &Path, (name, bytes): &File) -> io::Result<()> {
+    let path = directory.join(name);
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
     }
-    Ok(())
+    fs::write(path, bytes)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use skyreels::{
 
 use super::args::{Animate, TilingChoice};
 use super::source::{self, Performance, request};
-use super::{Outcome, Reporter, Result};
+use super::{Outcome, Reporter, Result, nano};
 
 const MIB: u64 = 1 << 20;
 
@@ -27,7 +27,7 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
     let options = VideoOptions { quality: Quality::new(args.quality)?, ..VideoOptions::default() };
     let edit = args.controls.to_edit()?;
     let device = open_device(&args.compute.device)?;
-    let (model, _scratch) = open_model(args, &device, reporter)?;
+    let (model, _scratch) = open_model(args, reporter)?;
     let keep = args.keep_intermediates.as_ref().map(Intermediates::create).transpose()?;
     let (smirk, retargeting) = args.flame.open(&device)?;
     let mut run_options = animator_options(args, &model, retargeting, keep)?;
@@ -54,7 +54,7 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
     // Before a long video is tracked.
     model.check_weights(&device)?;
 
-    let portrait = source::portrait(&args.portrait, animator.canvas(), &args.face, smirk.as_ref(), &device)?;
+    let portrait = source::portrait(&args.portrait, animator.canvas(), &args.face, smirk.as_ref(), &device, reporter)?;
     let limit = source::frames_needed(&edit, animator.driving_frames());
     // Sound belongs to the video's own time.
     let with_sound = format.carries_sound() && !edit.changes_time();
@@ -105,17 +105,12 @@ pub fn tilings(choice: TilingChoice) -> (Tiling, Tiling) {
     }
 }
 
-fn open_model(args: &Animate, device: &Device, reporter: &Reporter) -> Result<(ModelDir, Option<tempfile::TempDir>)> {
+fn open_model(args: &Animate, reporter: &Reporter) -> Result<(ModelDir, Option<tempfile::TempDir>)> {
     if let Some(path) = &args.model {
         return Ok((ModelDir::open(path, &Limits::default())?, None));
     }
-    reporter.note(
-        "no --model given: a tiny random model runs the whole path, so the pixels of the result are noise, \
-         while motion, guide clip, latents and files are real",
-    );
-    let scratch = tempfile::tempdir().map_err(skyreels::core::Error::io("create", std::env::temp_dir()))?;
-    Preset::Tiny.write(scratch.path(), 0, device, Progress::none())?;
-    Ok((ModelDir::open(scratch.path(), &Limits::default())?, Some(scratch)))
+    let (model, scratch) = nano::model(reporter)?;
+    Ok((model, Some(scratch)))
 }
 
 fn animator_options(

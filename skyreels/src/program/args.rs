@@ -10,6 +10,7 @@ use skyreels::model::Preset;
 use skyreels::{BlockWeights, ReuseSettings, StepRange};
 
 use super::controls::Controls;
+use super::convert::Convert;
 use super::eval::Eval;
 use super::face_args::{FaceSource, FlameFiles, Following};
 use super::motion::MotionArgs;
@@ -49,6 +50,8 @@ pub enum Command {
     Prepare(Box<Prepare>),
     /// Write a small random checkpoint in the published layout.
     Init(Init),
+    /// Write a checkpoint in another precision, without what inference does not use.
+    Convert(Convert),
     /// Train a model: the video VAE, or transformer, face projector and landmark guider in stages.
     Train(Train),
 }
@@ -110,7 +113,7 @@ pub struct Animate {
     /// The video to write: .mp4, .gif, or numbered .png.
     #[arg(short, long)]
     pub output: PathBuf,
-    /// Checkpoint directory; without one, a tiny random model shows the path.
+    /// Checkpoint directory; without one, the small model that comes with the program.
     #[arg(long)]
     pub model: Option<PathBuf>,
     #[command(flatten)]

@@ -129,7 +129,7 @@ pub fn run(args: &Eval, reporter: &Reporter) -> Result {
         return Err(request("samples", "at least one frame of each video must be looked at".into()));
     }
     let device = open_device(&args.device)?;
-    let tracker = args.face.tracker("measuring motion", &device)?;
+    let tracker = args.face.landmarker("measuring motion", &device)?;
     let judges = args.networks.open(&tracker, &device)?;
     let evaluation = evaluate(&pairs, &judges, &args.options(&pairs, output)?, reporter.progress())?;
     write_report(output, &evaluation)?;

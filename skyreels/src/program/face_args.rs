@@ -8,17 +8,21 @@ use skyreels::Retargeting;
 use skyreels::core::{Device, Limits};
 use skyreels::landmarks::flame::FlameModel;
 use skyreels::landmarks::smirk::SmirkTracker;
-use skyreels::landmarks::{FaceLandmarker, FacePick, LandmarkerOptions, Smoothing, StreamOptions, TrackingMode};
+use skyreels::landmarks::{
+    FaceLandmarker, FacePick, FaceTracker, LandmarkerOptions, Smoothing, StreamOptions, TrackingMode,
+};
 
-use super::Result;
 use super::source::request;
+use super::{Reporter, Result, nano};
 
 /// Name of the face model's file, its size and its SHA-256, so that nobody has to trust a mirror.
 const FACE_MODEL_HELP: &str = "give MediaPipe's face model with `--face-model FILE`: \
     face_landmarker_v2_with_blendshapes.task (3758596 bytes, \
     SHA-256 64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff), which Google publishes at \
     https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task; \
-    without one, `--portrait drawn:SEED` and a motion file work";
+    rendered people do without";
+/// How sure the original's detector has to be of a face in a driving frame; of one in the portrait it is 0.5.
+const ORIGINAL_DRIVING_CONFIDENCE: f32 = 0.1;
 /// Faces that are told apart in one frame.
 const MAX_FACES: usize = 8;
 /// What FLAME's way needs beside the face model.
@@ -28,7 +32,7 @@ const FLAME_HELP: &str = "FLAME moves a portrait by what SMIRK reads: give both 
 /// Where a face comes from.
 #[derive(Debug, Args)]
 pub struct FaceSource {
-    /// MediaPipe's face_landmarker_v2_with_blendshapes.task.
+    /// MediaPipe's face_landmarker_v2_with_blendshapes.task; without it a small network finds faces of rendered people.
     #[arg(long)]
     pub face_model: Option<PathBuf>,
     /// Which face of the picture: largest, center, score, or its number from the left, from 0.
@@ -79,7 +83,7 @@ pub struct FlameFiles {
 
 impl FaceSource {
     /// Opens the face model; `what` needs it.
-    pub fn tracker(&self, what: &str, device: &Device) -> Result<FaceLandmarker> {
+    pub fn landmarker(&self, what: &str, device: &Device) -> Result<FaceLandmarker> {
         let Some(path) = &self.face_model else {
             return Err(request("face model", format!("{what} needs one: {FACE_MODEL_HELP}")));
         };
@@ -92,6 +96,24 @@ impl FaceSource {
         };
         options.validate()?;
         Ok(FaceLandmarker::open(path, &Limits::default(), device)?.with_options(options)?)
+    }
+
+    /// The face model, or the small network that comes with the program. `compat` looks as the original looks at driving frames:
+    /// it takes weak faces too, and never looks twice.
+    pub fn tracker(&self, compat: bool, device: &Device, reporter: &Reporter) -> Result<Box<dyn FaceTracker>> {
+        if self.face_model.is_none() && !compat {
+            return Ok(Box::new(nano::landmarker(self.min_presence, device, reporter)?));
+        }
+        let landmarker = self.landmarker("the original's way with driving frames", device)?;
+        if !compat {
+            return Ok(Box::new(landmarker));
+        }
+        let options = LandmarkerOptions {
+            min_detection_confidence: ORIGINAL_DRIVING_CONFIDENCE,
+            second_look: false,
+            ..*landmarker.options()
+        };
+        Ok(Box::new(landmarker.with_options(options)?))
     }
 }
 

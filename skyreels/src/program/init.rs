@@ -13,22 +13,27 @@ use super::{Outcome, Reporter, Result};
 pub fn run(args: &Init, reporter: &Reporter) -> Result {
     let directory = args.directory.as_path();
     let device = open_device(&args.device)?;
-    let made = !directory.exists();
-    if !made && fs::read_dir(directory).map_err(CoreError::io("read", directory))?.next().is_some() {
-        return Err(request("directory", format!("{} is not empty; name a new directory", directory.display())));
-    }
-    fs::create_dir_all(directory).map_err(CoreError::io("create", directory))?;
-    let written = fill(directory, |hidden| args.preset.write(hidden, args.seed, &device, reporter.progress()));
-    if let (Err(_), true) = (&written, made) {
-        // What failed leaves nothing; a directory that somebody else has filled meanwhile stays.
-        let _ = fs::remove_dir(directory);
-    }
-    written?;
+    write_directory(directory, |hidden| args.preset.write(hidden, args.seed, &device, reporter.progress()))?;
     reporter.say(
         &format!("wrote a random checkpoint into {}", directory.display()),
         json!({ "event": "done", "output": directory }),
     );
     Ok(Outcome::Done)
+}
+
+/// Fills a directory that is new or empty: with everything, or with nothing.
+pub fn write_directory(directory: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let made = !directory.exists();
+    if !made && fs::read_dir(directory).map_err(CoreError::io("read", directory))?.next().is_some() {
+        return Err(request("directory", format!("{} is not empty; name a new directory", directory.display())));
+    }
+    fs::create_dir_all(directory).map_err(CoreError::io("create", directory))?;
+    let written = fill(directory, write);
+    if let (Err(_), true) = (&written, made) {
+        // What failed leaves nothing; a directory that somebody else has filled meanwhile stays.
+        let _ = fs::remove_dir(directory);
+    }
+    written
 }
 
 /// Fills a directory with what `write` puts into a hidden one beside its place: all of it, or nothing.

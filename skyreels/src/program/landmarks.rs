@@ -40,9 +40,9 @@ pub fn run(args: &Landmarks, reporter: &Reporter) -> Result {
     let size = canvas(args)?;
 
     let device = open_device(&args.device)?;
-    let landmarker = args.face.tracker("finding faces", &device)?;
+    let landmarker = args.face.tracker(false, &device, reporter)?;
     let (smirk, retargeting) = args.flame.open(&device)?;
-    let tracker = Counting::new(&landmarker);
+    let tracker = Counting::new(&*landmarker);
     let Followed { faces, flame, first } =
         follow(args, input, &tracker, smirk.as_ref(), &mut overlay, guide.is_some(), reporter)?;
     let (frames, seen) = (faces.len(), faces.iter().flatten().count());
@@ -67,7 +67,7 @@ pub fn run(args: &Landmarks, reporter: &Reporter) -> Result {
             motion.save(path)?;
         }
         if let (Some(guide), Some((frame, face))) = (guide, first) {
-            let pick = same_face(&frame, &face, size, &landmarker)?;
+            let pick = same_face(&frame, &face, size, &*landmarker)?;
             let mut portrait = Portrait::find(&frame, size, &landmarker, pick)?;
             if let Some(smirk) = &smirk {
                 portrait = portrait.with_flame(smirk)?;

@@ -3,6 +3,7 @@
 mod animate;
 mod args;
 mod controls;
+mod convert;
 mod decode;
 mod eval;
 mod face_args;
@@ -11,6 +12,7 @@ mod init;
 mod inspect;
 mod landmarks;
 mod motion;
+mod nano;
 mod points;
 mod prepare;
 mod report;
@@ -54,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Tune(command) => tune::run(command, &reporter),
         Command::Prepare(command) => prepare::run(command, &reporter),
         Command::Init(command) => init::run(command, &reporter),
+        Command::Convert(command) => convert::run(command, &reporter),
         Command::Train(command) => train::run(command, &reporter),
     };
     reporter.finish();

@@ -112,7 +112,7 @@ pub fn run(args: &Prepare, reporter: &Reporter) -> Result {
     let settings = settings(args)?;
     settings.validate()?;
     let device = open_device(&args.device)?;
-    let tracker = args.face.tracker("finding the faces of videos", &device)?;
+    let tracker = args.face.landmarker("finding the faces of videos", &device)?;
     let flow = flow(args, &device, reporter)?;
     let model = args.model.as_ref().map(|path| ModelDir::open(path, &Limits::default())).transpose()?;
     let progress = reporter.progress();

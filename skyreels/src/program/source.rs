@@ -7,7 +7,8 @@ use skyreels::core::media::sampling::sample_indices;
 use skyreels::core::media::{FrameRate, Sound, VideoReader, read_picture};
 use skyreels::core::{Device, Error as CoreError, Frame, Limits};
 use skyreels::landmarks::smirk::SmirkTracker;
-use skyreels::landmarks::{Counts, CropBox, LandmarkerOptions, Motion, MotionEdit, PortraitFace, synthetic};
+use skyreels::landmarks::{Counts, CropBox, FaceBox, Motion, MotionEdit, PortraitFace};
+use skyreels::train::world::{Person, State};
 use skyreels::{Error, Portrait, Tracking, track};
 
 use super::args::Animate;
@@ -19,8 +20,6 @@ use super::{Reporter, Result};
 const DRAWN: &str = "drawn:";
 /// Shortest side of a canvas with a face on it, in pixels.
 const MIN_SIDE: u32 = 32;
-/// How sure the original's detector has to be of a face in a driving frame; of one in the portrait it is 0.5.
-const ORIGINAL_DRIVING_CONFIDENCE: f32 = 0.1;
 
 /// A driving motion, with frames to show beside the result where there are any.
 pub struct Performance {
@@ -62,13 +61,14 @@ pub fn portrait(
     source: &FaceSource,
     smirk: Option<&SmirkTracker>,
     device: &Device,
+    reporter: &Reporter,
 ) -> Result<Portrait> {
     let portrait = match name.strip_prefix(DRAWN) {
         Some(seed) => drawn(seed, size)?,
         None => {
             let picture = read_picture(name, &Limits::default())?;
-            let tracker = source.tracker("finding the face of a picture", device)?;
-            let tracker = Counting::new(&tracker);
+            let tracker = source.tracker(false, device, reporter)?;
+            let tracker = Counting::new(&*tracker);
             Portrait::find(&picture, size, &tracker, source.face)
                 .map_err(|error| tracker.explained("face", source.face, "the portrait", error))?
         }
@@ -79,13 +79,13 @@ pub fn portrait(
     }
 }
 
+/// A person of the rendered world, whose face is known.
 fn drawn(seed: &str, size: [u32; 2]) -> Result<Portrait> {
     let seed = seed.parse().map_err(|_| request("portrait", format!("`{seed}` is not a seed")))?;
-    let (picture, face) = synthetic::portrait(size[0], size[1], seed)?;
-    let face = PortraitFace::new(&face, size)?;
-    // Its face is known in the whole picture, so there is no need for a closer look.
-    let whole = CropBox { x: 0, y: 0, width: size[0], height: size[1] };
-    Portrait::new(picture, whole, face)
+    let rendered = Person::from_seed(seed).render(&State::default(), size);
+    let crop = CropBox::around(&FaceBox::of_landmarks(&rendered.face, size), size)?;
+    let face = PortraitFace::in_crop(&rendered.face, size, &crop)?;
+    Portrait::new(rendered.frame, crop, face)
 }
 
 /// Reads a motion file, or tracks a video of which at most `limit` frames are used; `with_sound` says whether the
@@ -106,11 +106,8 @@ pub fn performance(
     // A file that is no video should say so before a model is asked for.
     let has_sound = VideoReader::open(path, &Limits::default())?.info().has_audio;
     let sound = if with_sound && has_sound { sound(path, reporter) } else { None };
-    let mut tracker = args.face.tracker("finding the faces of a video", device)?;
-    if args.compat {
-        tracker = tracker.with_options(as_original(*tracker.options()))?;
-    }
-    let tracker = Counting::new(&tracker);
+    let tracker = args.face.tracker(args.compat, device, reporter)?;
+    let tracker = Counting::new(&*tracker);
     let (pick, keep_frames) = (args.driving_face, args.side_by_side);
     let stream = args.following.options();
     let tracking = Tracking { rate: RATE, limit, pick, stream, smirk, keep_frames, compat: args.compat };
@@ -139,11 +136,6 @@ pub fn check_canvas([width, height]: [u32; 2]) -> Result<()> {
         return Ok(());
     }
     Err(request("size", format!("{height}x{width} is not between {MIN_SIDE} and {most} pixels each way")))
-}
-
-/// How the original looks at driving frames: it takes weak faces too, and never looks twice.
-fn as_original(options: LandmarkerOptions) -> LandmarkerOptions {
-    LandmarkerOptions { min_detection_confidence: ORIGINAL_DRIVING_CONFIDENCE, second_look: false, ..options }
 }
 
 /// The sound of a video, opened before the long work; where it cannot go along, the result has none and says so.

@@ -17,7 +17,7 @@ pub fn run(args: &Extract, reporter: &Reporter) -> Result {
     let own = VideoReader::open(&args.video, &limits)?.info().frame_rate;
     let rate = if args.rate == 0 { own } else { FrameRate::new(args.rate.into(), 1)? };
     let device = open_device(&args.device)?;
-    let tracker = args.face.tracker("finding the faces of a video", &device)?;
+    let tracker = args.face.tracker(false, &device, reporter)?;
     let smirk = args.smirk.open(&device)?;
     let limit = usize::try_from(limits.max_frames).unwrap_or(usize::MAX);
     let tracking = Tracking {
@@ -29,7 +29,7 @@ pub fn run(args: &Extract, reporter: &Reporter) -> Result {
         keep_frames: false,
         compat: false,
     };
-    let gathered = track(&args.video, &tracker, &tracking, &limits, reporter.progress())?.gathered;
+    let gathered = track(&args.video, &*tracker, &tracking, &limits, reporter.progress())?.gathered;
     note_gaps(&gathered.counts, reporter);
     gathered.motion.save_with(&args.output, &args.saving.options())?;
     let (frames, counts) = (gathered.motion.frames().len(), gathered.counts);

@@ -23,7 +23,7 @@ pub fn run(args: &Render, reporter: &Reporter) -> Result {
     source::check_canvas(canvas)?;
     let device = open_device(&args.device)?;
     let (smirk, retargeting) = args.flame.open(&device)?;
-    let portrait = source::portrait(&args.portrait, canvas, &args.face, smirk.as_ref(), &device)?;
+    let portrait = source::portrait(&args.portrait, canvas, &args.face, smirk.as_ref(), &device, reporter)?;
     let moved = retargeting.retarget(&portrait, &motion)?;
     // One by one: a motion may be far longer than what memory holds of its pictures.
     let frames = moved.iter().map(|frame| draw(frame, &portrait, args.side_by_side).map_err(of_drawing));
