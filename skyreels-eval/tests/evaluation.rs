@@ -311,6 +311,12 @@ fn a_bad_result_takes_neither_its_driver_nor_other_results_of_it_along() {
     let evaluation = stage.evaluate_motion(&pairs, &stage.options()).unwrap();
     let names: Vec<&str> = evaluation.pairs.iter().map(|pair| pair.name.as_str()).collect();
     assert_eq!((names, evaluation.failures.len()), (vec!["good", "other"], 1));
+    let counted = |key: &str| (evaluation.summary[key].pairs, evaluation.summary[key].of);
+    assert_eq!(
+        (counted("psnr"), counted("landmarks"), counted("gaze")),
+        ((1, 2), (1, 2), (2, 3)),
+        "of those that have a truth"
+    );
     assert!(evaluation.pairs[0].values.contains_key("psnr") && !evaluation.pairs[1].values.contains_key("psnr"));
     let driverless = pair_with_bad_driver(&stage);
     let none = stage.evaluate_motion(&[driverless], &stage.options()).unwrap_err();

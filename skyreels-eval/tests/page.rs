@@ -109,9 +109,12 @@ fn a_browser_shows_the_page() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     write_report(path("report"), &evaluation()).unwrap();
-    for (scheme, file) in [("light", "light.png"), ("dark", "dark.png")] {
+    for (scheme, file, width) in
+        [("light", "light.png", 1240), ("dark", "dark.png", 1240), ("narrow", "narrow.png", 560)]
+    {
         let ran = Command::new(browser)
-            .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1240,2600"])
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
+            .arg(format!("--window-size={width},4000"))
             .arg(format!("--user-data-dir={}", path(scheme).display()))
             .args((scheme == "dark").then_some("--blink-settings=preferredColorScheme=0"))
             .arg(format!("--screenshot={}", path(file).display()))

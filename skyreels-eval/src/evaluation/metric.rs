@@ -84,10 +84,10 @@ pub const METRICS: [Metric; 28] = {
     [
         metric("detection_rate", Coverage, "Faces found", "", Higher, "share of the result's frames with a face"),
         metric("frames", Coverage, "Frames compared", "frames", LikeDriver, "at the common rate"),
-        metric("identity_arcface", Identity, "ArcFace", "", Higher, "cosine with the portrait, over frames with a face"),
-        metric("identity_arcface_all", Identity, "ArcFace, all frames", "", Higher, "frames without a face count 0"),
-        metric("identity_curricularface", Identity, "CurricularFace", "", Higher, "cosine with the portrait, over frames with a face"),
-        metric("identity_curricularface_all", Identity, "CurricularFace, all frames", "", Higher, "frames without a face count 0"),
+        metric("identity_arcface", Identity, "Identity, ArcFace", "", Higher, "cosine with the portrait, over frames with a face"),
+        metric("identity_arcface_all", Identity, "Identity, ArcFace, all frames", "", Higher, "frames without a face count 0"),
+        metric("identity_curricularface", Identity, "Identity, CurricularFace", "", Higher, "cosine with the portrait, over frames with a face"),
+        metric("identity_curricularface_all", Identity, "Identity, CurricularFace, all frames", "", Higher, "frames without a face count 0"),
         metric("blendshape_l1", Motion, "Expression, 51 scores", "", Lower, "mean absolute difference, 0 to 1"),
         metric("expression_cm", Motion, "Expression, 478 points", "cm", Lower, "moved since the first frame, on the canonical head"),
         metric("rotation_deg", Motion, "Head rotation", "degrees", Lower, "angle between the two heads"),
@@ -106,10 +106,10 @@ pub const METRICS: [Metric; 28] = {
         metric("psnr", Truth, "PSNR", "dB", Higher, "at most 100, for equal pictures"),
         metric("ssim", Truth, "SSIM", "", Higher, "likeness of grey values, 1 for equal pictures"),
         metric("ms_ssim", Truth, "MS-SSIM", "", Higher, "the same over five scales"),
-        metric("a1_identity_arcface", Released, "ArcFace", "", Higher, "never below 0; lost faces hidden"),
-        metric("a1_identity_curricularface", Released, "CurricularFace", "", Higher, "never below 0; lost faces hidden"),
-        metric("a1_frame_fid", Released, "\"FID\"", "", Lower, "squared distance of two features, no distance of sets"),
-        metric("a1_expression", Released, "\"Expression\"", "", Lower, "five points, nearest frame of all; order means nothing"),
+        metric("a1_identity_arcface", Released, "Identity, ArcFace", "", Higher, "never below 0; lost faces hidden"),
+        metric("a1_identity_curricularface", Released, "Identity, CurricularFace", "", Higher, "never below 0; lost faces hidden"),
+        metric("a1_frame_fid", Released, "Image quality, \"FID\"", "", Lower, "squared distance of two features, no distance of sets"),
+        metric("a1_expression", Released, "Expression, five points", "", Lower, "nearest frame of all; order means nothing"),
     ]
 };
 
@@ -117,6 +117,11 @@ impl Metric {
     /// The number of this name.
     pub fn of(key: &str) -> Option<&'static Self> {
         METRICS.iter().find(|metric| metric.key == key)
+    }
+
+    /// Whether it is measured in re-enactment of oneself alone, where the driver is the true result.
+    pub fn needs_truth(&self) -> bool {
+        self.kind == MetricKind::Truth || self.key == "landmarks"
     }
 
     /// Its name with what it is counted in: `Head rotation (degrees)`.

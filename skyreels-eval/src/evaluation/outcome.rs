@@ -37,7 +37,7 @@ pub struct Summary {
     pub median: f64,
     /// Pairs that have it.
     pub pairs: usize,
-    /// Pairs in all.
+    /// Pairs that could have it, those that could not be measured at all among them.
     pub of: usize,
 }
 

@@ -112,7 +112,7 @@ pub fn evaluate(
     let kept: Vec<&Pair> = pairs.iter().filter(|pair| files(pair, &gathered).is_ok()).collect();
     Ok(Evaluation {
         rate: options.analysis.rate.as_f64(),
-        summary: summary(&measured, pairs.len(), options)?,
+        summary: summary(&measured, pairs, options)?,
         sets: sets(&kept, judges, &gathered, options.reference, progress)?,
         pairs: measured,
         failures,
@@ -136,10 +136,11 @@ fn files<'a>(pair: &'a Pair, gathered: &'a Gathered) -> Result<Files<'a>, String
     })
 }
 
-fn summary(pairs: &[PairScores], of: usize, options: &EvaluationOptions) -> Result<BTreeMap<String, Summary>> {
+fn summary(measured: &[PairScores], pairs: &[Pair], options: &EvaluationOptions) -> Result<BTreeMap<String, Summary>> {
     let mut summary = BTreeMap::new();
     for metric in &METRICS {
-        let mut values: Vec<f64> = pairs.iter().filter_map(|pair| pair.values.get(metric.key).copied()).collect();
+        let of = pairs.iter().filter(|pair| pair.truth || !metric.needs_truth()).count();
+        let mut values: Vec<f64> = measured.iter().filter_map(|pair| pair.values.get(metric.key).copied()).collect();
         if values.is_empty() {
             continue;
         }

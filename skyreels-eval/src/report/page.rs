@@ -11,7 +11,10 @@ const STYLE: &str = include_str!("style.css");
 pub fn page(evaluation: &Evaluation) -> String {
     let pairs = evaluation.pairs.len();
     let truths = evaluation.pairs.iter().filter(|pair| pair.truth).count();
-    let clips = counted(pairs, "clip");
+    let clips = match evaluation.failures.len() {
+        0 => counted(pairs, "clip"),
+        failed => format!("{pairs} of {}", counted(pairs + failed, "clip")),
+    };
     let protocol = match truths {
         0 => "cross re-enactment".to_string(),
         all if all == pairs => "self re-enactment".to_string(),

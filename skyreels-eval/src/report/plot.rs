@@ -27,6 +27,8 @@ pub(super) fn number(value: f64) -> String {
         v if v >= 10.0 => 2,
         v if v >= 0.1 || v == 0.0 => 3,
         v if v >= 0.001 => 4,
+        // Rounding of what is equal.
+        v if v < 1e-9 => 0,
         _ => return format!("{value:.2e}"),
     };
     format!("{value:.digits$}")

@@ -76,14 +76,20 @@ pub(super) fn summary(evaluation: &Evaluation) -> String {
     let mut text = String::from(
         "<h2>Means over clips</h2>\n<p class=\"note\">Intervals hold the mean with 95 % confidence (bootstrap over clips). Each dot \
          is a clip.</p>\n<div class=\"scroll\"><table><tr><th>Measurement</th><th class=\"number\">Mean</th>\
-         <th class=\"number\">95 % interval</th><th class=\"number\">Median</th><th>Clips</th><th class=\"number\">Measured</th>\
+         <th class=\"number\">95 % interval</th><th class=\"number\">Median</th><th>Unit</th><th>Clips</th><th class=\"number\">Measured</th>\
          <th>How to read it</th></tr>\n",
     );
     for kind in MetricKind::ALL {
         let of_kind = METRICS.iter().filter(|metric| metric.kind == kind);
         let chosen: Vec<&Metric> = of_kind.filter(|metric| evaluation.summary.contains_key(metric.key)).collect();
         if !chosen.is_empty() {
-            let _ = writeln!(text, "<tr class=\"group\"><td colspan=\"7\">{}</td></tr>", escaped(kind.title()));
+            let _ = writeln!(text, "<tr class=\"group\"><td colspan=\"8\">{}</td></tr>", escaped(kind.title()));
+        }
+        if kind == MetricKind::Identity && chosen.is_empty() {
+            text.push_str(
+                "<tr><td colspan=\"8\" class=\"note\">Identity was not measured: no face recognition network was given, or no portrait \
+                 shows a face.</td></tr>\n",
+            );
         }
         chosen.iter().for_each(|metric| text.push_str(&summary_row(evaluation, metric)));
     }
@@ -93,8 +99,8 @@ pub(super) fn summary(evaluation: &Evaluation) -> String {
 fn summary_row(evaluation: &Evaluation, metric: &Metric) -> String {
     let Some(summary) = evaluation.summary.get(metric.key) else { return String::new() };
     let arrow = match metric.better {
-        Better::Higher => " ↑",
-        Better::Lower => " ↓",
+        Better::Higher => "&nbsp;↑",
+        Better::Lower => "&nbsp;↓",
         Better::LikeDriver => "",
     };
     let dots: Vec<(&str, f64)> =
@@ -103,18 +109,19 @@ fn summary_row(evaluation: &Evaluation, metric: &Metric) -> String {
         .interval
         .map_or_else(|| "–".into(), |interval| format!("{} to {}", number(interval.low), number(interval.high)));
     format!(
-        "<tr><td>{}{arrow} <span class=\"unit\">{}</span><br><code>{}</code></td><td class=\"number\">{}</td>\
+        "<tr><td>{}{arrow}<br><code>{}</code></td><td class=\"number\">{}</td>\
          <td class=\"number\">{interval}</td>\
-         <td class=\"number\">{}</td><td>{}</td><td class=\"number\">{} of {}</td><td class=\"note\">{}</td></tr>\n",
+         <td class=\"number\">{}</td><td class=\"unit\">{}</td><td>{}</td>\
+         <td class=\"number\">{} of {}</td><td class=\"note\">{}</td></tr>\n",
         escaped(metric.title),
-        metric.unit,
         metric.key,
         number(summary.mean),
         number(summary.median),
+        metric.unit,
         strip(&dots, summary.mean, summary.interval.as_ref()),
         summary.pairs,
         summary.of,
-        escaped(metric.note),
+        escaped(metric.note).replace(" to ", "&nbsp;to&nbsp;"),
     )
 }
 
@@ -168,7 +175,7 @@ pub(super) fn per_clip(evaluation: &Evaluation) -> String {
             .collect();
         let [result, driving] = pair.frames;
         let frames =
-            if result == driving { format!("{result} frames") } else { format!("{result} of {driving} frames") };
+            if result == driving { format!("{result} frames") } else { format!("{result} frames, driver {driving}") };
         let _ = write!(
             text,
             "<details{}><summary>{}<span>{frames}</span>{}</summary>\n<div class=\"plots\">",

@@ -13,6 +13,8 @@ use crate::evaluation::{Better, Metric, PairScores};
 /// By which numbers the worst clips are chosen, and how many of each.
 const JUDGED: [&str; 5] = ["detection_rate", "identity_arcface", "blendshape_l1", "rotation_from_first_deg", "ssim"];
 const WORST: usize = 3;
+const NOTE: &str = "<p class=\"note\">Numbers below the pictures are frames. The worst frame of those shown is framed; the driver's \
+                    are of the same instants.</p>\n";
 
 /// The clips at the wrong end of the numbers that matter most.
 pub(super) fn worst(evaluation: &Evaluation) -> String {
@@ -42,7 +44,7 @@ pub(super) fn worst(evaluation: &Evaluation) -> String {
         }
         text.push_str("</div>\n");
     }
-    if text.is_empty() { text } else { format!("<h2>Worst clips</h2>\n{text}") }
+    if text.is_empty() { text } else { format!("<h2>Worst clips</h2>\n{NOTE}{text}") }
 }
 
 /// A number that is larger the worse the value is.
@@ -70,25 +72,21 @@ fn pictures(pair: &PairScores, metric: &Metric) -> String {
     shown.dedup_by_key(|picture| picture.frame);
     let row = |name: &str, pictures: Vec<&Thumbnail>, marked: bool| {
         let each = pictures.into_iter().map(|picture| {
-            let mark = if marked && Some(picture.frame) == worst { ", worst" } else { "" };
-            figure(&format!("{name} {}{mark}", picture.frame), picture)
+            let class = if marked && Some(picture.frame) == worst { "worst" } else { "" };
+            figure(class, &format!("{name} {}", picture.frame), picture)
         });
         each.collect::<String>()
     };
     let beside = |ours: &&Thumbnail| small.driving.iter().min_by_key(|theirs| theirs.frame.abs_diff(ours.frame));
     let driving = shown.iter().filter_map(beside).collect();
-    let portrait = small.portrait.as_ref().map_or(String::new(), |portrait| figure("portrait", portrait));
-    format!(
-        "<div class=\"pictures\"><div>{portrait}</div><div class=\"frames\">{}</div><div></div>\
-         <div class=\"frames\">{}</div></div>",
-        row("result", shown, true),
-        row("driver", driving, false),
-    )
+    let portrait = small.portrait.as_ref().map_or(String::new(), |portrait| figure("portrait", "portrait", portrait));
+    format!("<div class=\"pictures\">{portrait}{}{}</div>", row("result", shown, true), row("driver", driving, false),)
 }
 
-fn figure(caption: &str, picture: &Thumbnail) -> String {
+fn figure(class: &str, caption: &str, picture: &Thumbnail) -> String {
     format!(
-        "<figure><img alt=\"{caption}\" src=\"data:image/jpeg;base64,{}\"><figcaption>{caption}</figcaption></figure>",
+        "<figure class=\"{class}\"><img alt=\"{caption}\" src=\"data:image/jpeg;base64,{}\">\
+         <figcaption>{caption}</figcaption></figure>",
         STANDARD.encode(&picture.jpeg)
     )
 }
