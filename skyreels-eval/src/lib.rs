@@ -14,7 +14,7 @@ mod protocol;
 mod report;
 
 pub use analysis::{
-    AnalysisOptions, ClipAnalysis, Judges, PixelScores, TruthScores, Work, analyse_clips, analyse_portraits,
+    AnalysisOptions, ClipAnalysis, Judges, PixelScores, Thumbnail, TruthScores, Work, analyse_clip, analyse_portraits,
     analyse_with_truth,
 };
 pub use embed::{
@@ -23,12 +23,12 @@ pub use embed::{
 };
 pub use error::{Error, Result};
 pub use evaluation::{
-    Better, Evaluation, EvaluationOptions, Failure, FidReference, Interval, METRICS, Metric, PairScores, SetDistance,
-    Summary, bootstrap_mean, evaluate,
+    Better, Evaluation, EvaluationOptions, Failure, FidReference, Interval, METRICS, Metric, MetricKind, PairScores,
+    SetDistance, Summary, Thumbnails, bootstrap_mean, evaluate,
 };
 pub use frechet::{
     FeatureStatistics, FrechetDistance, PYTORCH_FID_EPSILON, RECOMMENDED_SAMPLES, SampleWarning, frechet_distance,
-    frechet_distance_with_epsilon,
+    frechet_distance_with_epsilon, frechet_standard_error,
 };
 pub use inception::{
     FEATURES, FeatureExtractor, INPUT_SIDE, InceptionConfig, InceptionExtractor, InceptionNetwork, InceptionVariant,

@@ -1,9 +1,11 @@
 //! What must hold for distances of sets, whatever the features.
 
 use proptest::prelude::*;
+use skyreels_core::Progress;
 use skyreels_eval::compat::{a1_calculate_fid, a1_frame_fid};
 use skyreels_eval::{
     Error, FeatureStatistics, PYTORCH_FID_EPSILON, SampleWarning, frechet_distance, frechet_distance_with_epsilon,
+    frechet_standard_error,
 };
 
 /// Numbers in -1..1 that look like noise and are the same everywhere.
@@ -89,6 +91,43 @@ fn few_samples_are_warned_of_with_their_number() {
     let warned = frechet_distance(&many, &many).unwrap();
     assert_eq!(warned.warning, Some(SampleWarning::Few { samples: [40, 40] }));
     assert_eq!(SampleWarning::of([10_000, 20_000], 2048), None);
+}
+
+/// Clips of which each has its own place, around which its frames lie.
+fn clips(seed: u64, count: usize, width: usize) -> Vec<Vec<Vec<f32>>> {
+    let places = noise(seed * 7919 + 1, count, width);
+    let clip = |(index, place): (usize, &Vec<f32>)| {
+        let frames = noise(seed * 104_729 + index as u64 + 1, 12, width);
+        frames.iter().map(|frame| frame.iter().zip(place).map(|(v, p)| v / 4.0 + p).collect()).collect()
+    };
+    places.iter().enumerate().map(clip).collect()
+}
+
+#[test]
+fn the_error_of_a_distance_is_how_much_other_clips_would_change_it() {
+    const WIDTH: usize = 4;
+    let reference = statistics(&noise(1, 4000, WIDTH));
+    let draws: Vec<_> = (2..62).map(|seed| clips(seed, 20, WIDTH)).collect();
+    let distances: Vec<f64> =
+        draws.iter().map(|clips| frechet_distance(&statistics(&clips.concat()), &reference).unwrap().value).collect();
+    let mean = distances.iter().sum::<f64>() / 60.0;
+    let deviation = (distances.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / 59.0).sqrt();
+    let errors =
+        draws.iter().map(|clips| frechet_standard_error(clips, &reference, Progress::none()).unwrap().unwrap());
+    let typical = (errors.map(|error| error * error).sum::<f64>() / 60.0).sqrt();
+    assert!((0.6..1.7).contains(&(typical / deviation)), "{typical} instead of {deviation}");
+}
+
+#[test]
+fn few_clips_have_no_error_and_as_many_frames_of_one_do_not_help() {
+    let reference = statistics(&noise(1, 50, 3));
+    let error = |clips: &[Vec<Vec<f32>>]| frechet_standard_error(clips, &reference, Progress::none());
+    assert_eq!(error(&clips(1, 4, 3)).unwrap(), None);
+    assert_eq!(error(&[clips(1, 4, 3), vec![Vec::new(); 9]].concat()).unwrap(), None, "clips without frames are none");
+    assert!(error(&clips(1, 5, 3)).unwrap().unwrap() > 0.0);
+    assert!(matches!(error(&clips(1, 5, 4)), Err(Error::Mismatch { .. })));
+    let stop = |_| std::ops::ControlFlow::Break(());
+    assert!(frechet_standard_error(&clips(1, 5, 3), &reference, Progress::new(&stop)).unwrap_err().is_cancelled());
 }
 
 #[test]

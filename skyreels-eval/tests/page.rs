@@ -9,13 +9,21 @@ use std::process::Command;
 use skyreels_core::Limits;
 use skyreels_core::media::read_picture;
 use skyreels_eval::{
-    Better, Evaluation, Failure, METRICS, PairScores, SampleWarning, SetDistance, Summary, Work, bootstrap_mean,
-    write_report,
+    Better, Evaluation, Failure, METRICS, PairScores, SampleWarning, SetDistance, Summary, Thumbnail, Thumbnails, Work,
+    bootstrap_mean, write_report,
 };
 use support::scene;
 
 /// Where a browser may be.
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
+
+/// A small picture of a person.
+fn small(person: u32, frame: usize) -> Thumbnail {
+    let mut jpeg = Vec::new();
+    let picture = skyreels_core::resize::fit(&scene(person, 1 + frame as u32 / 2), 150, 120).unwrap();
+    image::codecs::jpeg::JpegEncoder::new(&mut jpeg).encode_image(&picture).unwrap();
+    Thumbnail { frame, jpeg }
+}
 
 /// An evaluation of eight clips with every number, as a run would make it.
 fn evaluation() -> Evaluation {
@@ -39,14 +47,18 @@ fn evaluation() -> Evaluation {
                 values: values.collect(),
                 series,
                 missing: [("a1_expression".to_string(), "one frame shows no face".to_string())].into(),
-                thumbnails: [1, 2].map(|person| (1..4).map(|time| scene(person + clip as u32, time)).collect()),
+                thumbnails: Thumbnails {
+                    portrait: Some(small(1 + clip as u32, 0)),
+                    result: [0, 16, 32, 47].map(|frame| small(1 + clip as u32, frame)).to_vec(),
+                    driving: [0, 16, 33, 48].map(|frame| small(2 + clip as u32, frame)).to_vec(),
+                },
             }
         })
         .collect();
     let summary = METRICS.iter().map(|metric| {
         let values: Vec<f64> = pairs.iter().map(|pair| pair.values[metric.key]).collect();
         let mean = values.iter().sum::<f64>() / 8.0;
-        let interval = bootstrap_mean(&values, 500, 1).unwrap();
+        let interval = Some(bootstrap_mean(&values, 500, 1).unwrap());
         (metric.key.to_string(), Summary { mean, interval, median: mean, pairs: 8, of: 9 })
     });
     let samples = [128, 100];
@@ -57,6 +69,7 @@ fn evaluation() -> Evaluation {
             name: "fid".into(),
             reference: "portraits".into(),
             value: Some(71.25),
+            standard_error: Some(2.5),
             samples,
             warning: Some(SampleWarning::RankDeficient { samples, width: 2048 }),
             missing: None,
@@ -84,7 +97,7 @@ fn the_page_loads_nothing_and_takes_no_name_for_markup() {
     for (key, summary) in evaluation().summary {
         assert!((numbers.summary[&key].mean - summary.mean).abs() < 1e-12, "{key}");
     }
-    assert!(read("report.csv").lines().count() == 9);
+    assert!(read("report.csv").lines().count() == 1 + 8 + 1, "a title, clips and a failure");
 }
 
 #[test]
@@ -96,9 +109,12 @@ fn a_browser_shows_the_page() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     write_report(path("report"), &evaluation()).unwrap();
-    for (scheme, file) in [("light", "light.png"), ("dark", "dark.png")] {
+    for (scheme, file, width) in
+        [("light", "light.png", 1240), ("dark", "dark.png", 1240), ("narrow", "narrow.png", 560)]
+    {
         let ran = Command::new(browser)
-            .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1240,2600"])
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
+            .arg(format!("--window-size={width},4000"))
             .arg(format!("--user-data-dir={}", path(scheme).display()))
             .args((scheme == "dark").then_some("--blink-settings=preferredColorScheme=0"))
             .arg(format!("--screenshot={}", path(file).display()))

@@ -84,6 +84,18 @@ fn names_of_results_tell_who_performs_whom() {
         .map(|pair| (pair.name.as_str(), pair.portrait.as_ref().map(|path| path.ends_with("anna.png")), pair.truth))
         .collect();
     assert_eq!(told, [("a__b__talk", Some(false), false), ("anna__talk", Some(true), false), ("talk", None, true)]);
+    // A name that can be read in two ways is asked about, and so are files of one name.
+    let refused = |folder: &Path, name: &str, said: &str| {
+        touch(folder, name);
+        let error = directories.pairs_by_name().unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+        std::fs::remove_file(folder.join(name)).unwrap();
+    };
+    touch(&directories.portraits, "a.png");
+    refused(&directories.driving, "b__talk.mp4", "several pairs");
+    refused(&directories.driving, "talk.mov", "talk.mov and talk.mp4");
+    refused(&directories.portraits, "anna.jpg", "anna.jpg and anna.png");
+    refused(&directories.results, "talk.mkv", "talk.mkv and talk.mp4");
     touch(&directories.results, "stranger.mp4");
     let error = directories.pairs_by_name().unwrap_err().to_string();
     assert!(error.contains("stranger.mp4") && error.contains("PORTRAIT__DRIVER"), "{error}");

@@ -7,9 +7,11 @@ use std::path::Path;
 
 use common::{accepted, events, face_model, names, refused, run, says, shared, write_video};
 use serde_json::Value;
+use skyreels::core::checkpoint::save;
 use skyreels::core::media::VideoReader;
 use skyreels::core::resize::fit;
-use skyreels::core::{Frame, Limits};
+use skyreels::core::{Frame, Limits, open_device};
+use skyreels::eval::ArcFaceConfig;
 
 /// `count` frames of a driving video, small enough to be quick.
 fn performance(name: &str, count: usize) -> Option<Vec<Frame>> {
@@ -65,6 +67,11 @@ fn real_faces_are_measured_and_a_second_run_decodes_nothing() {
 
     let (out, _) = accepted(place, &command);
     assert_eq!(done(&out)["work"]["decoded_files"], 0);
+    // A network is what its file is, not what it is called.
+    let device = open_device("cpu").unwrap();
+    save(&ArcFaceConfig::R18.init(&device), place, "face", usize::MAX).unwrap();
+    let misnamed = refused(place, &format!("{command} --curricularface {{}}/face.safetensors"));
+    says(&misnamed, &["face.safetensors holds ArcFace", "--arcface"]);
     // Bad results are told from good ones by the exit status.
     fs::write(place.join("results/still.mp4"), b"no video").unwrap();
     let output = run(place, &command);
@@ -103,6 +110,7 @@ fn what_cannot_be_evaluated_is_refused_before_anything_is_written() {
     fs::write(place.join("driving/stranger.mp4"), b"").unwrap();
     says(&refused(place, &format!("eval {FOLDERS} -o {{}}/report")), &["face model", "--face-model"]);
     says(&refused(place, &format!("eval {FOLDERS} -o {{}}/report --samples 0")), &["samples"]);
+    says(&refused(place, &format!("eval {FOLDERS} -o {{}}/report --resamples 0")), &["resamples"]);
     says(&refused(place, "eval --portraits {}/portraits --driving {}/driving"), &["--results"]);
     says(&refused(place, &format!("eval {FOLDERS} -o {{}}/report --protocol both")), &["neither self nor cross"]);
 }

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-use skyreels_core::Frame;
-
 use crate::metrics::{BackgroundStability, FaceObservation, FrameScores};
+use serde::{Deserialize, Serialize};
 
 /// Everything that was measured on a picture or a video by itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,8 +22,17 @@ pub struct ClipAnalysis {
     pub features: BTreeMap<String, Vec<Vec<f32>>>,
     /// What the pixels do over time.
     pub pixels: PixelScores,
-    /// Small pictures of the first, the middle and the last sampled frame.
-    pub thumbnails: Vec<Frame>,
+    /// Small pictures of sampled frames, evenly spread.
+    pub thumbnails: Vec<Thumbnail>,
+}
+
+/// A small picture of a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thumbnail {
+    /// Number of the frame, at the common rate.
+    pub frame: usize,
+    /// The picture as JPEG.
+    pub jpeg: Vec<u8>,
 }
 
 /// What the pixels of a clip do over time; absent for pictures and clips that are too short.

@@ -4,12 +4,13 @@ mod clip;
 mod judges;
 mod series;
 mod store;
+mod thumbnail;
 mod walk;
 mod watcher;
 
-pub use clip::{ClipAnalysis, PixelScores};
+pub use clip::{ClipAnalysis, PixelScores, Thumbnail};
 pub use judges::{AnalysisOptions, Judges, Work};
 pub(crate) use series::{load_truth, save_truth};
 pub(crate) use store::{load, save};
-pub use walk::{analyse_clips, analyse_portraits, analyse_with_truth};
+pub use walk::{analyse_clip, analyse_portraits, analyse_with_truth};
 pub use watcher::TruthScores;

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
+use skyreels_core::Error as CoreError;
 use skyreels_core::output::write_file;
-use skyreels_core::{Error as CoreError, Frame};
 
-use super::clip::{ClipAnalysis, PixelScores};
+use super::clip::{ClipAnalysis, PixelScores, Thumbnail};
 use super::series::{read_series, series_bytes};
 use crate::metrics::{BackgroundStability, FaceObservation};
 use crate::{Error, FrameScores, Result};
@@ -16,7 +16,7 @@ use crate::{Error, FrameScores, Result};
 /// Where the description stands in the header.
 const DESCRIPTION: &str = "skyreels-eval";
 /// Measurements of other versions are made again.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Names of what the pixels do over time.
 const FLICKER: &str = "flicker";
 const STEP: &str = "background.step";
@@ -31,7 +31,8 @@ struct Description {
     fingerprint: String,
     size: [u32; 2],
     samples: Vec<usize>,
-    thumbnails: Vec<[u32; 2]>,
+    /// Numbers of the frames of which small pictures are kept.
+    thumbnails: Vec<usize>,
 }
 
 /// Writes an analysis, whole or not at all.
@@ -41,7 +42,7 @@ pub(crate) fn save(path: &Path, analysis: &ClipAnalysis, fingerprint: &str) -> R
         fingerprint: fingerprint.into(),
         size: analysis.size,
         samples: analysis.samples.clone(),
-        thumbnails: analysis.thumbnails.iter().map(|frame| frame.dimensions().into()).collect(),
+        thumbnails: analysis.thumbnails.iter().map(|small| small.frame).collect(),
     };
     let mut tables = BTreeMap::new();
     let rows: Vec<Option<Vec<f32>>> =
@@ -54,7 +55,6 @@ pub(crate) fn save(path: &Path, analysis: &ClipAnalysis, fingerprint: &str) -> R
     for (name, rows) in &analysis.features {
         tables.insert(format!("features.{name}"), Table::of(&rows.iter().cloned().map(Some).collect::<Vec<_>>()));
     }
-    let pixels: Vec<Vec<u8>> = analysis.thumbnails.iter().map(|frame| frame.as_raw().clone()).collect();
     let background = analysis.pixels.background.as_ref();
     let series = [
         (FLICKER, analysis.pixels.flicker.as_ref()),
@@ -69,8 +69,8 @@ pub(crate) fn save(path: &Path, analysis: &ClipAnalysis, fingerprint: &str) -> R
         views.push((name.clone(), Dtype::F32, vec![table.rows, table.width], table.bytes.as_slice()));
         views.push((format!("{name}.seen"), Dtype::U8, vec![table.seen.len()], table.seen.as_slice()));
     }
-    for (index, bytes) in pixels.iter().enumerate() {
-        views.push((format!("thumbnail.{index}"), Dtype::U8, vec![bytes.len()], bytes.as_slice()));
+    for (index, Thumbnail { jpeg, .. }) in analysis.thumbnails.iter().enumerate() {
+        views.push((format!("thumbnail.{index}"), Dtype::U8, vec![jpeg.len()], jpeg.as_slice()));
     }
     for (name, bytes) in &series {
         views.push((name.to_string(), Dtype::F64, vec![bytes.len() / size_of::<f64>()], bytes.as_slice()));
@@ -129,9 +129,9 @@ pub(crate) fn load(path: &Path, fingerprint: &str) -> Option<ClipAnalysis> {
             analysis.features.insert(network.to_string(), table(name)?.into_iter().collect::<Option<Vec<_>>>()?);
         }
     }
-    for (index, [width, height]) in description.thumbnails.into_iter().enumerate() {
-        let bytes = tensors.tensor(&format!("thumbnail.{index}")).ok()?.data().to_vec();
-        analysis.thumbnails.push(Frame::from_raw(width, height, bytes)?);
+    for (index, frame) in description.thumbnails.into_iter().enumerate() {
+        let jpeg = tensors.tensor(&format!("thumbnail.{index}")).ok()?.data().to_vec();
+        analysis.thumbnails.push(Thumbnail { frame, jpeg });
     }
     Some(analysis)
 }

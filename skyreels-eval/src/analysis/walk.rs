@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use skyreels_core::media::{SelectedFrames, VideoReader, read_picture};
-use skyreels_core::{Error as CoreError, Limits, Progress};
+use skyreels_core::{Limits, Progress};
 
 use super::clip::ClipAnalysis;
 use super::judges::{AnalysisOptions, Judges, Work};
 use super::watcher::{TruthScores, Watcher};
-use crate::Result;
+use crate::{Error, Result};
 
 /// Name of this operation in progress reports: frames.
 const STAGE: &str = "analyse";
@@ -34,72 +34,86 @@ pub fn analyse_portraits(
     Watcher::finish(files, work)
 }
 
-/// Measures videos, one after the other, each in one pass.
+/// Measures a video in one pass.
 ///
 /// # Errors
 /// Those of reading a video and of the networks; "no face" is no error.
-pub fn analyse_clips(
-    paths: &[PathBuf],
+pub fn analyse_clip(
+    path: &Path,
     judges: &Judges,
     options: &AnalysisOptions,
     limits: &Limits,
     progress: Progress,
     work: &mut Work,
-) -> Result<Vec<ClipAnalysis>> {
-    let mut analyses = Vec::with_capacity(paths.len());
-    for path in paths {
-        let (frames, count) = open(path, options, limits)?;
-        let mut watcher = Watcher::new(judges, options, count)?;
-        for (frame, done) in frames.zip(1..) {
-            watcher.push(&frame?.image, work)?;
-            progress.report(STAGE, done, Some(count as u64))?;
-        }
-        work.decoded_files += 1;
-        analyses.extend(Watcher::finish(vec![watcher], work)?);
+) -> Result<ClipAnalysis> {
+    let (frames, count) = open(path, options, limits)?;
+    let mut watcher = Watcher::new(judges, options, count)?;
+    for (frame, done) in frames.zip(1..) {
+        watcher.push(&frame?.image, work)?;
+        progress.report(STAGE, done, Some(count as u64))?;
     }
-    Ok(analyses)
+    work.decoded_files += 1;
+    one(Watcher::finish(vec![watcher], work)?)
 }
 
-/// Measures a result and the driver that is its truth, and one beside the other, in one pass over both.
+/// Measures results and the driver that is their truth, and each beside it, in one pass over all of them. A result that is the
+/// truth's own file is decoded like any other.
+///
+/// Gives the truth's analysis, and the results' in their order.
 ///
 /// # Errors
-/// As [`analyse_clips`].
+/// As [`analyse_clip`]; one file that fails fails them all.
 pub fn analyse_with_truth(
-    result: &Path,
     truth: &Path,
+    results: &[PathBuf],
     judges: &Judges,
     options: &AnalysisOptions,
     limits: &Limits,
     progress: Progress,
     work: &mut Work,
-) -> Result<([ClipAnalysis; 2], TruthScores)> {
-    let (mut result, count) = open(result, options, limits)?;
-    let (mut truth, true_count) = open(truth, options, limits)?;
-    let mut watchers = [Watcher::new(judges, options, count)?, Watcher::new(judges, options, true_count)?];
-    let mut scores = TruthScores::default();
-    let total = count.max(true_count) as u64;
+) -> Result<(ClipAnalysis, Vec<(ClipAnalysis, TruthScores)>)> {
+    let begin = |path: &Path| {
+        let (frames, count) = open(path, options, limits)?;
+        Ok::<_, Error>((frames, Watcher::new(judges, options, count)?, count as u64))
+    };
+    let (mut true_frames, mut true_watcher, mut total) = begin(truth)?;
+    let mut clips = Vec::with_capacity(results.len());
+    for result in results {
+        let (frames, watcher, count) = begin(result)?;
+        total = total.max(count);
+        clips.push((frames, watcher, TruthScores::default()));
+    }
     for done in 1.. {
-        let [ours, theirs] = [result.next().transpose()?, truth.next().transpose()?];
-        if ours.is_none() && theirs.is_none() {
-            break;
+        let theirs = true_frames.next().transpose()?;
+        if let Some(theirs) = &theirs {
+            true_watcher.push(&theirs.image, work)?;
         }
-        for (frame, watcher) in [&ours, &theirs].into_iter().zip(&mut watchers) {
-            if let Some(frame) = frame {
-                watcher.push(&frame.image, work)?;
+        let mut ended = theirs.is_none();
+        for (frames, watcher, scores) in &mut clips {
+            let Some(ours) = frames.next().transpose()? else { continue };
+            ended = false;
+            watcher.push(&ours.image, work)?;
+            if let Some(theirs) = &theirs {
+                scores.push(&ours.image, &theirs.image)?;
             }
         }
-        if let (Some(ours), Some(theirs)) = (&ours, &theirs) {
-            scores.push(&ours.image, &theirs.image)?;
+        if ended {
+            break;
         }
         progress.report(STAGE, done, Some(total))?;
     }
-    work.decoded_files += 2;
-    let [result, truth] = watchers;
-    // Separately: frames of the two may differ in size.
-    let mut analyses = Watcher::finish(vec![result], work)?;
-    analyses.extend(Watcher::finish(vec![truth], work)?);
-    let analyses = analyses.try_into().map_err(|_| CoreError::invalid("analysis", "two files gave not two answers"))?;
-    Ok((analyses, scores))
+    work.decoded_files += 1 + clips.len() as u64;
+    // One after the other: frames of two files may differ in size.
+    let mut finish = |watcher| one(Watcher::finish(vec![watcher], work)?);
+    let truth = finish(true_watcher)?;
+    let results = clips.into_iter().map(|(_, watcher, scores)| Ok((finish(watcher)?, scores)));
+    let results = results.collect::<Result<Vec<_>>>()?;
+    Ok((truth, results))
+}
+
+/// The only one of a list.
+fn one(mut analyses: Vec<ClipAnalysis>) -> Result<ClipAnalysis> {
+    analyses.pop().ok_or_else(|| Error::empty("an analysis of no file", "name a file"))
 }
 
 /// The frames of a video at the common rate, and how many there will be.

@@ -5,20 +5,19 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use skyreels_core::Frame;
-use skyreels_core::resize::{Filter, fit, resize_pillow};
+use skyreels_core::resize::fit;
 use skyreels_landmarks::{FaceFollower, FaceStream, arcface_face};
 
-use super::clip::{ClipAnalysis, PixelScores};
+use super::clip::{ClipAnalysis, PixelScores, Thumbnail};
 use super::judges::{AnalysisOptions, Judges, Work};
 use crate::embed::FaceEmbedder;
+use crate::inception::features_of;
 use crate::inference::BATCH;
 use crate::metrics::{
     BackgroundMeter, FaceObservation, FlickerMeter, MS_SSIM_LEAST_SIDE, SSIM_LEAST_SIDE, ms_ssim, psnr, ssim,
 };
 use crate::{Error, FrameScores, Result};
 
-/// Width of a small picture, in pixels.
-const THUMBNAIL_WIDTH: u32 = 160;
 /// Side of the face that the released script shows to torchvision's Inception, in pixels.
 const A1_FACE_SIDE: u32 = 224;
 
@@ -93,7 +92,7 @@ impl<'a> Watcher<'a> {
             if extractor.frames() > 1 {
                 stretch.frames.push(frame.clone());
                 if stretch.frames.len() == extractor.frames() {
-                    stretch.features.extend(extractor.features(&[&stretch.frames])?);
+                    stretch.features.extend(features_of(extractor.as_ref(), &[&stretch.frames])?);
                     stretch.frames.clear();
                     work.forward_passes += 1;
                     work.pictures += extractor.frames() as u64;
@@ -116,9 +115,9 @@ impl<'a> Watcher<'a> {
             files.iter().flat_map(|file| file.sampled.iter().filter_map(move |sample| choose(sample).clone())).collect()
         };
         let faces = of_faces(|sample| &sample.face);
-        for (name, embedder) in &judges.identity {
+        for embedder in &judges.identity {
             counted(faces.len());
-            embeddings.insert(name.clone(), embedder.embed(&faces)?.into_iter());
+            embeddings.insert(embedder.key().to_string(), embedder.embed(&faces)?.into_iter());
         }
         let mut a1_features = match &judges.a1_inception {
             Some(inception) => {
@@ -135,7 +134,7 @@ impl<'a> Watcher<'a> {
                 .flat_map(|file| file.sampled.iter().map(|sample| std::slice::from_ref(&sample.frame)))
                 .collect();
             counted(frames.len());
-            pictures.insert(extractor.name().to_string(), extractor.features(&frames)?.into_iter());
+            pictures.insert(extractor.name().to_string(), features_of(extractor.as_ref(), &frames)?.into_iter());
         }
         files
             .into_iter()
@@ -177,10 +176,7 @@ impl<'a> Watcher<'a> {
         let size = self.size.ok_or_else(|| Error::empty("a file without frames", "give a video that has some"))?;
         // What needs several frames is absent where there are too few: a picture has no flicker.
         let pixels = PixelScores { flicker: self.flicker.finish().ok(), background: self.background.finish().ok() };
-        let middle = self.sampled.len() / 2;
-        let last = self.sampled.len().saturating_sub(1);
-        let mut shown = vec![0, middle, last];
-        shown.dedup();
+        let shown = spread(self.sampled.len(), Thumbnail::MOST_OF_A_CLIP);
         let shown = shown.iter().filter_map(|index| self.sampled.get(*index));
         Ok(ClipAnalysis {
             size,
@@ -190,15 +186,9 @@ impl<'a> Watcher<'a> {
             a1_features,
             features,
             pixels,
-            thumbnails: shown.map(|sample| thumbnail(&sample.frame)).collect::<Result<_>>()?,
+            thumbnails: shown.map(|sample| Thumbnail::of(sample.index, &sample.frame)).collect::<Result<_>>()?,
         })
     }
-}
-
-/// A frame at the width of a small picture.
-fn thumbnail(frame: &Frame) -> Result<Frame> {
-    let height = (u64::from(frame.height()) * u64::from(THUMBNAIL_WIDTH) / u64::from(frame.width().max(1))).max(1);
-    Ok(resize_pillow(frame, THUMBNAIL_WIDTH, height as u32, Filter::Box)?)
 }
 
 /// `count` numbers from the first to the last frame, cut toward zero, each once: the released script's spread.
@@ -238,10 +228,16 @@ impl TruthScores {
         Ok(())
     }
 
-    /// Means, by the names of the measurements; those that were not measured are absent.
-    pub(crate) fn scores(&self) -> Vec<(&'static str, FrameScores)> {
-        let named = [("psnr", &self.psnr), ("ssim", &self.ssim), ("ms_ssim", &self.ms_ssim)];
-        named.into_iter().filter_map(|(name, v)| Some((name, FrameScores::new(name, v.clone()).ok()?))).collect()
+    /// Means by the names of the measurements, or why there is none.
+    pub(crate) fn scores(&self) -> [(&'static str, Result<FrameScores>); 3] {
+        [("psnr", &self.psnr, 1), ("ssim", &self.ssim, SSIM_LEAST_SIDE), ("ms_ssim", &self.ms_ssim, MS_SSIM_LEAST_SIDE)]
+            .map(|(name, values, least)| {
+                if values.is_empty() {
+                    let help = format!("both sides of a result must have at least {least} pixels");
+                    return (name, Err(Error::empty(format!("{name} of no frame"), help)));
+                }
+                (name, FrameScores::new(name, values.clone()))
+            })
     }
 }
 

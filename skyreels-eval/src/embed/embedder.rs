@@ -72,6 +72,14 @@ impl FaceEmbedder {
         Ok(Self::new(network, device))
     }
 
+    /// The name of the network's kind in reports: `arcface` or `curricularface`.
+    pub fn key(&self) -> &'static str {
+        match self.network {
+            IdentityNetwork::ArcFace(_) => "arcface",
+            IdentityNetwork::CurricularFace(_) => "curricularface",
+        }
+    }
+
     /// The name of the network's kind.
     pub fn name(&self) -> &'static str {
         self.network.name()

@@ -5,30 +5,27 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::UNIX_EPOCH;
 
 use skyreels_core::{Error as CoreError, Progress};
 
+use super::keep::{Comparison, Store, joined};
 use super::run::EvaluationOptions;
-use crate::analysis::{
-    ClipAnalysis, Judges, TruthScores, Work, analyse_clips, analyse_portraits, analyse_with_truth, load, load_truth,
-    save, save_truth,
-};
+use crate::analysis::{ClipAnalysis, Judges, TruthScores, Work, analyse_clip, analyse_portraits, analyse_with_truth};
 use crate::inference::BATCH;
 use crate::protocol::Pair;
 use crate::{Error, Result};
 
 /// Name of this operation in progress reports: files.
 const STAGE: &str = "measure";
-/// Endings of kept files.
-const CLIP: &str = "safetensors";
-const TRUTH: &str = "truth.safetensors";
+/// Results that are compared with their truth at once: each has a decoder and a tracker of its own.
+const BESIDE: usize = 8;
 
-/// What is known about each file, or why it is not.
+/// What is known about each file and each result beside its truth, or why it is not.
 #[derive(Default)]
 pub(super) struct Gathered {
     pub clips: BTreeMap<PathBuf, Result<ClipAnalysis, String>>,
-    pub truths: BTreeMap<(PathBuf, PathBuf), TruthScores>,
+    /// By result and truth.
+    pub truths: BTreeMap<Comparison, Result<TruthScores, String>>,
     pub work: Work,
 }
 
@@ -36,7 +33,8 @@ pub(super) struct Gathered {
 enum Job {
     Portraits(Vec<PathBuf>),
     Clip(PathBuf),
-    WithTruth(PathBuf, PathBuf),
+    /// A driver, and results of which it is the truth.
+    WithTruth(PathBuf, Vec<PathBuf>),
 }
 
 impl Job {
@@ -45,7 +43,7 @@ impl Job {
         match self {
             Self::Portraits(paths) => paths.len(),
             Self::Clip(_) => 1,
-            Self::WithTruth(..) => 2,
+            Self::WithTruth(_, results) => 1 + results.len(),
         }
     }
 }
@@ -85,16 +83,17 @@ pub(super) fn gather(
             }
         }
     };
-    std::thread::scope(|scope| {
+    let ended_well = std::thread::scope(|scope| {
         let helpers: Vec<_> = (1..options.jobs.clamp(1, jobs.len().max(1))).map(|_| scope.spawn(work)).collect();
         work();
-        helpers.into_iter().for_each(|helper| drop(helper.join()));
+        let ended: Vec<bool> = helpers.into_iter().map(|helper| helper.join().is_ok()).collect();
+        ended.into_iter().all(|well| well)
     });
-    let poisoned = |_| Error::from(CoreError::invalid("evaluation", "a worker ended unexpectedly; run it again"));
     if let Ok(Some(error)) = failed.into_inner() {
         return Err(error);
     }
-    gathered.into_inner().map_err(poisoned)
+    let gathered = gathered.into_inner().ok().filter(|_| ended_well);
+    Ok(gathered.ok_or_else(|| CoreError::invalid("evaluation", "a worker ended unexpectedly; run it again"))?)
 }
 
 /// What is not known yet.
@@ -108,15 +107,19 @@ fn jobs(pairs: &[Pair], store: &Store, gathered: &mut Gathered) -> Vec<Job> {
         }
     }
     let mut jobs = Vec::new();
+    let mut beside: BTreeMap<&PathBuf, BTreeSet<&PathBuf>> = BTreeMap::new();
     for pair in pairs.iter().filter(|pair| pair.truth) {
         let key = (pair.result.clone(), pair.driving.clone());
         if let Some(scores) = store.kept_truth(&key) {
-            gathered.truths.insert(key, scores);
+            gathered.truths.insert(key, Ok(scores));
         } else {
-            todo.remove(&pair.result);
-            todo.remove(&pair.driving);
-            jobs.push(Job::WithTruth(pair.result.clone(), pair.driving.clone()));
+            beside.entry(&pair.driving).or_default().insert(&pair.result);
         }
+    }
+    for (truth, results) in beside {
+        let results: Vec<PathBuf> = results.into_iter().cloned().collect();
+        todo.retain(|path| path != truth && !results.contains(path));
+        jobs.extend(results.chunks(BESIDE).map(|some| Job::WithTruth(truth.clone(), some.to_vec())));
     }
     let portraits: BTreeSet<&PathBuf> = pairs.iter().filter_map(|pair| pair.portrait.as_ref()).collect();
     let (pictures, clips): (Vec<PathBuf>, Vec<PathBuf>) = todo.into_iter().partition(|path| portraits.contains(path));
@@ -134,115 +137,116 @@ fn perform(
     progress: Progress,
     gathered: &Mutex<Gathered>,
 ) -> Result<()> {
-    let mut work = Work::default();
+    let again = |job: Job| perform(&job, judges, options, store, progress, gathered);
+    let mut found = Found::default();
     let (how, limits) = (&options.analysis, &options.limits);
-    let mut truth = None;
-    let clips: Vec<(PathBuf, Result<ClipAnalysis>)> = match job {
-        Job::Portraits(paths) => match analyse_portraits(paths, judges, how, limits, &mut work) {
-            Ok(found) => paths.iter().cloned().zip(found.into_iter().map(Ok)).collect(),
-            // One bad picture does not take the others of its batch along.
-            Err(_) => {
-                let mut one = |path: &PathBuf| {
-                    let found = analyse_portraits(std::slice::from_ref(path), judges, how, limits, &mut work);
-                    (path.clone(), found.map(|mut found| found.remove(0)))
-                };
-                paths.iter().map(&mut one).collect()
-            }
-        },
-        Job::Clip(path) => {
-            let found = analyse_clips(std::slice::from_ref(path), judges, how, limits, progress, &mut work);
-            vec![(path.clone(), found.map(|mut found| found.remove(0)))]
-        }
-        Job::WithTruth(result, driving) => {
-            match analyse_with_truth(result, driving, judges, how, limits, progress, &mut work) {
-                Ok(([ours, theirs], scores)) => {
-                    truth = Some(((result.clone(), driving.clone()), scores));
-                    vec![(result.clone(), Ok(ours)), (driving.clone(), Ok(theirs))]
+    // Of before the files are read: what changes meanwhile is not taken for what was measured.
+    let seal = |path: &PathBuf| store.fingerprint(path);
+    match job {
+        Job::Portraits(paths) => {
+            let seals: Vec<_> = paths.iter().map(seal).collect();
+            match analyse_portraits(paths, judges, how, limits, &mut found.work) {
+                Ok(all) => {
+                    for ((path, seal), analysis) in paths.iter().zip(seals).zip(all) {
+                        found.clip(path, seal, Ok(analysis));
+                    }
                 }
-                // Which of the two could not be read, the message says; the pair needs both.
-                Err(error) => vec![(result.clone(), Err(error))],
+                Err(error) => match &paths[..] {
+                    [path] => found.clip(path, None, Err(error)),
+                    // One bad picture does not take the others of its batch along.
+                    _ => return paths.iter().try_for_each(|path| again(Job::Portraits(vec![path.clone()]))),
+                },
             }
         }
-    };
-    let mut known = Vec::with_capacity(clips.len());
-    for (path, analysis) in clips {
-        match analysis {
-            Ok(analysis) => {
-                store.keep(&path, &analysis)?;
-                known.push((path, Ok(analysis)));
+        Job::Clip(path) => {
+            let seal = seal(path);
+            let analysis = analyse_clip(path, judges, how, limits, progress, &mut found.work);
+            found.clip(path, seal, analysis);
+        }
+        Job::WithTruth(truth, results) => {
+            let (true_seal, seals) = (seal(truth), results.iter().map(seal).collect::<Vec<_>>());
+            match analyse_with_truth(truth, results, judges, how, limits, progress, &mut found.work) {
+                Ok((analysis, all)) => {
+                    for ((path, seal), (analysis, scores)) in results.iter().zip(seals).zip(all) {
+                        let both = seal.as_ref().zip(true_seal.as_ref()).map(|(ours, theirs)| joined(ours, theirs));
+                        found.truth(path, truth, both, Ok(scores));
+                        found.clip(path, seal, Ok(analysis));
+                    }
+                    found.clip(truth, true_seal, Ok(analysis));
+                }
+                Err(error) if error.is_cancelled() => return Err(error),
+                Err(error) => match &results[..] {
+                    // What is wrong, each file says by itself.
+                    [result] => {
+                        found.truth(result, truth, None, Err(error));
+                        again(Job::Clip(result.clone()))?;
+                        again(Job::Clip(truth.clone()))?;
+                    }
+                    // Nor does one bad result take those beside it along.
+                    _ => {
+                        let each = |result: &PathBuf| again(Job::WithTruth(truth.clone(), vec![result.clone()]));
+                        return results.iter().try_for_each(each);
+                    }
+                },
             }
-            Err(error) if error.is_cancelled() => return Err(error),
-            Err(error) => known.push((path, Err(error.to_string()))),
         }
     }
-    if let Some((key, scores)) = &truth {
-        store.keep_truth(key, scores)?;
-    }
-    let mut gathered = gathered.lock().map_err(|_| CoreError::invalid("evaluation", "a worker failed"))?;
-    gathered.clips.extend(known);
-    gathered.truths.extend(truth);
-    gathered.work += work;
-    Ok(())
+    found.keep(store, gathered)
 }
 
-/// Where measurements are kept between runs.
-struct Store {
-    directory: Option<PathBuf>,
-    options: String,
-}
-
-impl Store {
-    fn open(options: &EvaluationOptions) -> Result<Self> {
-        if let Some(directory) = &options.keep {
-            std::fs::create_dir_all(directory).map_err(CoreError::io("create", directory))?;
-        }
-        Ok(Self { directory: options.keep.clone(), options: format!("{:?} {}", options.analysis, options.networks) })
-    }
-
-    /// What the measurements of a file depend on: its place, size and time, and the options.
-    fn fingerprint(&self, path: &Path) -> Option<String> {
-        let about = std::fs::metadata(path).ok()?;
-        let changed = about.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos();
-        Some(format!("{} {} {changed} {}", path.display(), about.len(), self.options))
-    }
-
-    /// A name that no other file of the run has: of the path, so that files of one name in two folders stay apart.
-    fn place(&self, path: &Path, extension: &str) -> Option<PathBuf> {
-        let stem = path.file_stem()?.to_string_lossy().into_owned();
-        let hash = fnv(path.to_string_lossy().as_bytes());
-        Some(self.directory.as_ref()?.join(format!("{stem}-{hash:016x}.{extension}")))
-    }
-
-    fn kept(&self, path: &Path) -> Option<ClipAnalysis> {
-        load(&self.place(path, CLIP)?, &self.fingerprint(path)?)
-    }
-
-    fn keep(&self, path: &Path, analysis: &ClipAnalysis) -> Result<()> {
-        match (self.place(path, CLIP), self.fingerprint(path)) {
-            (Some(place), Some(fingerprint)) => save(&place, analysis, &fingerprint),
-            _ => Ok(()),
-        }
-    }
-
-    fn pair_fingerprint(&self, (result, truth): &(PathBuf, PathBuf)) -> Option<String> {
-        Some(format!("{} {}", self.fingerprint(result)?, self.fingerprint(truth)?))
-    }
-
-    fn kept_truth(&self, key: &(PathBuf, PathBuf)) -> Option<TruthScores> {
-        load_truth(&self.place(&key.0, TRUTH)?, &self.pair_fingerprint(key)?)
-    }
-
-    fn keep_truth(&self, key: &(PathBuf, PathBuf), scores: &TruthScores) -> Result<()> {
-        match (self.place(&key.0, TRUTH), self.pair_fingerprint(key)) {
-            (Some(place), Some(fingerprint)) => save_truth(&place, scores, &fingerprint),
-            _ => Ok(()),
-        }
+/// Why a file or a comparison is not known; a cancellation is passed on.
+fn reason<T>(outcome: Result<T>) -> Result<Result<T, String>> {
+    match outcome {
+        Ok(value) => Ok(Ok(value)),
+        Err(error) if error.is_cancelled() => Err(error),
+        Err(error) => Ok(Err(error.to_string())),
     }
 }
 
-/// FNV-1a, 64 bits.
-fn fnv(bytes: &[u8]) -> u64 {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0100_0000_01b3;
-    bytes.iter().fold(OFFSET, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME))
+/// What was measured, when the file had this fingerprint.
+struct Measured<K, T> {
+    key: K,
+    seal: Option<String>,
+    outcome: Result<T>,
+}
+
+/// What a job has found.
+#[derive(Default)]
+struct Found {
+    clips: Vec<Measured<PathBuf, ClipAnalysis>>,
+    truths: Vec<Measured<Comparison, TruthScores>>,
+    work: Work,
+}
+
+impl Found {
+    fn clip(&mut self, path: &Path, seal: Option<String>, outcome: Result<ClipAnalysis>) {
+        self.clips.push(Measured { key: path.to_path_buf(), seal, outcome });
+    }
+
+    fn truth(&mut self, result: &Path, truth: &Path, seal: Option<String>, outcome: Result<TruthScores>) {
+        self.truths.push(Measured { key: (result.to_path_buf(), truth.to_path_buf()), seal, outcome });
+    }
+
+    fn keep(self, store: &Store, gathered: &Mutex<Gathered>) -> Result<()> {
+        let (mut clips, mut truths) = (Vec::new(), Vec::new());
+        for Measured { key, seal, outcome } in self.clips {
+            let outcome = reason(outcome)?;
+            if let (Some(seal), Ok(analysis)) = (seal, &outcome) {
+                store.keep(&key, analysis, &seal)?;
+            }
+            clips.push((key, outcome));
+        }
+        for Measured { key, seal, outcome } in self.truths {
+            let outcome = reason(outcome)?;
+            if let (Some(seal), Ok(scores)) = (seal, &outcome) {
+                store.keep_truth(&key, scores, &seal)?;
+            }
+            truths.push((key, outcome));
+        }
+        let mut gathered = gathered.lock().map_err(|_| CoreError::invalid("evaluation", "a worker failed"))?;
+        gathered.clips.extend(clips);
+        gathered.truths.extend(truths);
+        gathered.work += self.work;
+        Ok(())
+    }
 }

@@ -11,7 +11,7 @@ use crate::metrics::{
 use crate::protocol::Pair;
 use crate::{FrameScores, Result};
 
-use super::outcome::PairScores;
+use super::outcome::{PairScores, Thumbnails};
 
 /// Size of the frames in which the released expression script compares points, in pixels.
 const A1_CANVAS: [f64; 2] = [720.0, 480.0];
@@ -25,7 +25,8 @@ pub(super) struct Files<'a> {
     /// `None` for the driver's first frame.
     pub portrait: Option<&'a ClipAnalysis>,
     pub driving: &'a ClipAnalysis,
-    pub truth: Option<&'a TruthScores>,
+    /// `None` where the driver is not the true result.
+    pub truth: Option<&'a Result<TruthScores, String>>,
 }
 
 /// Collects numbers; what cannot be measured keeps its reason.
@@ -62,26 +63,38 @@ pub(super) fn measure(files: &Files) -> PairScores {
         values: BTreeMap::new(),
         series: BTreeMap::new(),
         missing: BTreeMap::new(),
-        thumbnails: [result.thumbnails.clone(), driving.thumbnails.clone()],
+        thumbnails: Thumbnails {
+            portrait: files.portrait.and_then(|portrait| portrait.thumbnails.first().cloned()),
+            result: result.thumbnails.clone(),
+            driving: driving.thumbnails.clone(),
+        },
     });
     // Frames of the same instants; a result that is shorter or longer than its driver shows in `frames`.
     let common = frames[0].min(frames[1]);
     all.value("frames", Ok(Some(common as f64)), "");
     all.value("detection_rate", Ok(Some(result.detection_rate())), "");
-    aligned(&mut all, &result.faces[..common], &driving.faces[..common], pair.truth);
+    aligned(&mut all, &result.faces[..common], &driving.faces[..common]);
+    // Across people, places in the picture mean nothing.
+    if pair.truth {
+        let theirs: Vec<_> = driving.faces[..common]
+            .iter()
+            .map(|face| face.as_ref().map(|face| on_canvas(face, driving.size, result.size)))
+            .collect();
+        all.series("landmarks", landmark_distance(&result.faces[..common], &theirs));
+    }
     over_time(&mut all, result, driving);
     identity(&mut all, files);
-    if let Some(truth) = files.truth {
-        for (key, scores) in truth.scores() {
-            all.series(key, Ok(scores));
-        }
+    match files.truth {
+        Some(Ok(truth)) => truth.scores().into_iter().for_each(|(key, scores)| all.series(key, scores)),
+        Some(Err(reason)) => all.value("psnr", Ok(None), reason),
+        None => {}
     }
     let expression = a1_expression_score(&a1_points(result), &a1_points(driving));
     all.value("a1_expression", expression, "the script leaves out pairs in which one frame shows no face");
     all.0
 }
 
-fn aligned(all: &mut Collector, result: &Faces, driving: &Faces, truth: bool) {
+fn aligned(all: &mut Collector, result: &Faces, driving: &Faces) {
     all.series("blendshape_l1", blendshape_l1(result, driving));
     all.series("expression_cm", expression_distance(result, driving));
     all.series("rotation_deg", head_rotation_error(result, driving, Anchor::Camera));
@@ -90,10 +103,18 @@ fn aligned(all: &mut Collector, result: &Faces, driving: &Faces, truth: bool) {
     all.series("gaze", gaze_error(result, driving));
     all.series("eye_openness", eye_openness_error(result, driving));
     all.series("lip_openness", lip_openness_error(result, driving));
-    // Across people, and between canvases, places in the picture mean nothing.
-    if truth {
-        all.series("landmarks", landmark_distance(result, driving));
+}
+
+/// A face of the driver where the result's canvas shows it. [`fit`](skyreels_core::resize::fit) brings a picture onto a canvas: its
+/// whole height is kept, and so is the middle of its width.
+fn on_canvas(face: &FaceObservation, from: [u32; 2], to: [u32; 2]) -> FaceObservation {
+    if from == to {
+        return face.clone();
     }
+    let ([width, height], [to_width, to_height]) = (from.map(|side| side as f32), to.map(|side| side as f32));
+    let scale = to_height / height.max(1.0);
+    let point = |[x, y]: [f32; 2]| [(x - width / 2.0) * scale + to_width / 2.0, y * scale];
+    FaceObservation { points: face.points.iter().copied().map(point).collect(), ..face.clone() }
 }
 
 fn over_time(all: &mut Collector, result: &ClipAnalysis, driving: &ClipAnalysis) {
@@ -135,10 +156,14 @@ fn identity(all: &mut Collector, files: &Files) {
         }
         all.value(&format!("a1_identity_{network}"), a1_identity_mean(reference, frames).map(Some), "");
     }
-    let reference = portrait.a1_features.first().and_then(Option::as_ref);
-    if let Some(reference) = reference {
-        let frames: Vec<&Vec<f32>> = files.result.a1_features.iter().flatten().collect();
-        all.value("a1_frame_fid", a1_frame_fid(reference, &frames), "no sampled frame shows a face");
+    let frames: Vec<&Vec<f32>> = files.result.a1_features.iter().flatten().collect();
+    match portrait.a1_features.first() {
+        Some(Some(reference)) => {
+            all.value("a1_frame_fid", a1_frame_fid(reference, &frames), "no sampled frame shows a face");
+        }
+        Some(None) => all.value("a1_frame_fid", Ok(None), faceless),
+        // No such network was given.
+        None => {}
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::bootstrap::Interval;
-use crate::analysis::Work;
+use crate::analysis::{Thumbnail, Work};
 use crate::frechet::SampleWarning;
 
 /// An evaluation: `report.json`.
@@ -30,13 +30,14 @@ pub struct Evaluation {
 pub struct Summary {
     /// Mean over the pairs that have it.
     pub mean: f64,
-    /// Interval of the mean with 95 % confidence, by bootstrap over pairs.
-    pub interval: Interval,
+    /// Interval of the mean with 95 % confidence, by bootstrap over pairs, as if each pair were drawn by itself; `None` for a
+    /// single one, which says nothing about others.
+    pub interval: Option<Interval>,
     /// Median over the pairs that have it.
     pub median: f64,
     /// Pairs that have it.
     pub pairs: usize,
-    /// Pairs in all.
+    /// Pairs that could have it, those that could not be measured at all among them.
     pub of: usize,
 }
 
@@ -49,6 +50,9 @@ pub struct SetDistance {
     pub reference: String,
     /// The distance; `None` where it could not be measured.
     pub value: Option<f64>,
+    /// Standard error of the distance over the results' clips, see
+    /// [`frechet_standard_error`](crate::frechet_standard_error); `None` for few clips.
+    pub standard_error: Option<f64>,
     /// Features of the results and of the references.
     pub samples: [usize; 2],
     /// What is to be said about so few.
@@ -72,9 +76,20 @@ pub struct PairScores {
     pub series: BTreeMap<String, Vec<Option<f64>>>,
     /// Numbers that could not be measured, and why.
     pub missing: BTreeMap<String, String>,
-    /// Small JPEG pictures of the result and of the driver, where the report shows them.
+    /// Small pictures for the page.
     #[serde(skip)]
-    pub thumbnails: [Vec<skyreels_core::Frame>; 2],
+    pub thumbnails: Thumbnails,
+}
+
+/// Small pictures of a pair's files, in the order of their frames.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Thumbnails {
+    /// The portrait's, where there is one.
+    pub portrait: Option<Thumbnail>,
+    /// The result's.
+    pub result: Vec<Thumbnail>,
+    /// The driver's.
+    pub driving: Vec<Thumbnail>,
 }
 
 /// A pair that could not be measured.

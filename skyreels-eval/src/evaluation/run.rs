@@ -12,7 +12,7 @@ use super::measure::{Files, measure};
 use super::metric::METRICS;
 use super::outcome::{Evaluation, Failure, PairScores, SetDistance, Summary};
 use crate::analysis::{AnalysisOptions, ClipAnalysis, Judges};
-use crate::frechet::{FeatureStatistics, frechet_distance};
+use crate::frechet::{FeatureStatistics, FrechetDistance, frechet_distance, frechet_standard_error};
 use crate::protocol::Pair;
 use crate::{Error, Result};
 
@@ -55,7 +55,7 @@ impl FromStr for FidReference {
 pub struct EvaluationOptions {
     /// How closely files are looked at.
     pub analysis: AnalysisOptions,
-    /// Files that are looked at at once.
+    /// Files that are looked at at the same time.
     pub jobs: usize,
     /// Directory in which measurements are kept for the next run.
     pub keep: Option<PathBuf>,
@@ -63,7 +63,7 @@ pub struct EvaluationOptions {
     pub networks: String,
     /// What distances of sets are measured from.
     pub reference: FidReference,
-    /// Resamples of the bootstrap, and its seed.
+    /// Resamples of the bootstrap, at least one.
     pub resamples: usize,
     /// Seed of the bootstrap.
     pub seed: u64,
@@ -77,7 +77,8 @@ pub struct EvaluationOptions {
 /// not the others. The order of the pairs changes nothing but their order in the report.
 ///
 /// # Errors
-/// [`Error::Empty`] without pairs, or when none could be measured; [`Error::Core`] when measurements cannot be kept or `progress`
+/// [`Error::Empty`] without pairs, or when none could be measured; [`Error::Invalid`] for two pairs of one name, for no resamples
+/// and as [`Judges::check`]; [`Error::Core`] when measurements cannot be kept or `progress`
 /// asks to stop: what was measured until then is kept.
 pub fn evaluate(
     pairs: &[Pair],
@@ -88,6 +89,14 @@ pub fn evaluate(
     if pairs.is_empty() {
         return Err(Error::empty("an evaluation without pairs", "give results with their portraits and drivers"));
     }
+    if options.resamples == 0 {
+        return Err(Error::invalid("resamples", "0; intervals need at least one, better a thousand"));
+    }
+    let mut names = BTreeSet::new();
+    if let Some(twice) = pairs.iter().find(|pair| !names.insert(&pair.name)) {
+        return Err(Error::invalid("pairs", format!("two are called `{}`; give each its name", twice.name)));
+    }
+    judges.check()?;
     let gathered = gather(pairs, judges, options, progress)?;
     let (mut measured, mut failures) = (Vec::new(), Vec::new());
     for pair in pairs {
@@ -103,8 +112,8 @@ pub fn evaluate(
     let kept: Vec<&Pair> = pairs.iter().filter(|pair| files(pair, &gathered).is_ok()).collect();
     Ok(Evaluation {
         rate: options.analysis.rate.as_f64(),
-        summary: summary(&measured, pairs.len(), options)?,
-        sets: sets(&kept, judges, &gathered, options.reference),
+        summary: summary(&measured, pairs, options)?,
+        sets: sets(&kept, judges, &gathered, options.reference, progress)?,
         pairs: measured,
         failures,
         work: gathered.work,
@@ -123,18 +132,22 @@ fn files<'a>(pair: &'a Pair, gathered: &'a Gathered) -> Result<Files<'a>, String
         result: clip(&pair.result)?,
         portrait: pair.portrait.as_ref().map(clip).transpose()?,
         driving: clip(&pair.driving)?,
-        truth: gathered.truths.get(&(pair.result.clone(), pair.driving.clone())),
+        truth: gathered.truths.get(&(pair.result.clone(), pair.driving.clone())).filter(|_| pair.truth),
     })
 }
 
-fn summary(pairs: &[PairScores], of: usize, options: &EvaluationOptions) -> Result<BTreeMap<String, Summary>> {
+fn summary(measured: &[PairScores], pairs: &[Pair], options: &EvaluationOptions) -> Result<BTreeMap<String, Summary>> {
     let mut summary = BTreeMap::new();
     for metric in &METRICS {
-        let mut values: Vec<f64> = pairs.iter().filter_map(|pair| pair.values.get(metric.key).copied()).collect();
+        let of = pairs.iter().filter(|pair| pair.truth || !metric.needs_truth()).count();
+        let mut values: Vec<f64> = measured.iter().filter_map(|pair| pair.values.get(metric.key).copied()).collect();
         if values.is_empty() {
             continue;
         }
-        let interval = bootstrap_mean(&values, options.resamples, options.seed)?;
+        let interval = match values.len() {
+            1 => None,
+            _ => Some(bootstrap_mean(&values, options.resamples, options.seed)?),
+        };
         values.sort_by(f64::total_cmp);
         let (middle, count) = (values.len() / 2, values.len());
         let median = if count % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 };
@@ -145,7 +158,16 @@ fn summary(pairs: &[PairScores], of: usize, options: &EvaluationOptions) -> Resu
 }
 
 /// Distances of the results from the references, each file counted once.
-fn sets(pairs: &[&Pair], judges: &Judges, gathered: &Gathered, reference: FidReference) -> Vec<SetDistance> {
+///
+/// # Errors
+/// A cancellation only: what cannot be measured says why.
+fn sets(
+    pairs: &[&Pair],
+    judges: &Judges,
+    gathered: &Gathered,
+    reference: FidReference,
+    progress: Progress,
+) -> Result<Vec<SetDistance>> {
     let results: BTreeSet<&PathBuf> = pairs.iter().map(|pair| &pair.result).collect();
     let references: BTreeSet<&PathBuf> = pairs
         .iter()
@@ -156,27 +178,44 @@ fn sets(pairs: &[&Pair], judges: &Judges, gathered: &Gathered, reference: FidRef
         })
         .flatten()
         .collect();
-    let features = |files: &BTreeSet<&PathBuf>, name: &str| -> Vec<Vec<f32>> {
+    let features = |files: &BTreeSet<&PathBuf>, name: &str| -> Vec<Vec<&[f32]>> {
         let clips = files.iter().filter_map(|path| gathered.clips.get(*path)?.as_ref().ok());
-        clips.flat_map(|clip: &ClipAnalysis| clip.features.get(name).into_iter().flatten().cloned()).collect()
+        clips
+            .map(|clip: &ClipAnalysis| clip.features.get(name).into_iter().flatten().map(Vec::as_slice).collect())
+            .collect()
     };
-    let each = judges.features.iter().map(|extractor| {
+    let mut sets = Vec::with_capacity(judges.features.len());
+    for extractor in &judges.features {
         let name = extractor.name();
         let (ours, theirs) = (features(&results, name), features(&references, name));
-        let distance =
-            FeatureStatistics::of(&ours).and_then(|ours| frechet_distance(&ours, &FeatureStatistics::of(&theirs)?));
-        let empty = SetDistance {
+        let mut set = SetDistance {
             name: name.to_string(),
             reference: reference.name().to_string(),
             value: None,
-            samples: [ours.len(), theirs.len()],
+            standard_error: None,
+            samples: [&ours, &theirs].map(|clips| clips.iter().map(Vec::len).sum()),
             warning: None,
             missing: None,
         };
-        match distance {
-            Ok(distance) => SetDistance { value: Some(distance.value), warning: distance.warning, ..empty },
-            Err(error) => SetDistance { missing: Some(error.to_string()), ..empty },
+        match measured(&ours, &theirs, progress) {
+            Ok((distance, standard_error)) => {
+                set = SetDistance { value: Some(distance.value), warning: distance.warning, standard_error, ..set };
+            }
+            Err(error) if error.is_cancelled() => return Err(error),
+            Err(error) => set.missing = Some(error.to_string()),
         }
-    });
-    each.collect()
+        sets.push(set);
+    }
+    Ok(sets)
+}
+
+/// A distance and its error.
+fn measured(
+    ours: &[Vec<&[f32]>],
+    theirs: &[Vec<&[f32]>],
+    progress: Progress,
+) -> Result<(FrechetDistance, Option<f64>)> {
+    let theirs = FeatureStatistics::of(&theirs.concat())?;
+    let distance = frechet_distance(&FeatureStatistics::of(&ours.concat())?, &theirs)?;
+    Ok((distance, frechet_standard_error(ours, &theirs, progress)?))
 }

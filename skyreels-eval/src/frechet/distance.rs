@@ -27,9 +27,9 @@ pub struct FrechetDistance {
 /// The squared Fréchet distance of the normal distributions with the statistics of two sets,
 /// `|m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2))`: with Inception's features the FID of Heusel et al. (2017).
 ///
-/// The trace of the root is the sum of the singular values of `R_a^T R_b` with symmetric roots `R R^T = S`, so that no root of a
-/// matrix that is not symmetric is taken: sets with fewer features than numbers, constant features and equal sets give the
-/// exact value, where a Schur method gives one that depends on its version.
+/// The trace of the root is the sum of the singular values of `R_a^T R_b` with `R R^T = S`, so that no root of a matrix that is
+/// not symmetric is taken: sets with fewer features than numbers, constant features and equal sets give the exact value, where
+/// a Schur method gives one that depends on its version.
 ///
 /// # Errors
 /// [`Error::Mismatch`] for features of different lengths; [`Error::NotFinite`] when the eigenvalues cannot be found.
@@ -51,8 +51,18 @@ pub fn frechet_distance_with_epsilon(
     if a.width() != b.width() {
         return Err(Error::mismatch("numbers of a feature", a.width(), b.width()));
     }
+    from_root(a, b, &root(b, epsilon)?, epsilon)
+}
+
+/// The distance from a set whose root is known.
+pub(super) fn from_root(
+    a: &FeatureStatistics,
+    b: &FeatureStatistics,
+    b_root: &Mat<f64>,
+    epsilon: f64,
+) -> Result<FrechetDistance> {
     let mean_term: f64 = a.mean().iter().zip(b.mean()).map(|(a, b)| (a - b).powi(2)).sum();
-    let covariance_term = a.trace() + b.trace() - 2.0 * trace_of_root(a, b, epsilon)?;
+    let covariance_term = a.trace() + b.trace() - 2.0 * trace_of_root(&root(a, epsilon)?, b_root)?;
     let samples = [a.count(), b.count()];
     let value = mean_term + covariance_term;
     if !value.is_finite() {
@@ -62,22 +72,25 @@ pub fn frechet_distance_with_epsilon(
     Ok(FrechetDistance { value, mean_term, covariance_term, samples, warning })
 }
 
-/// The trace of the root of `(S_a + epsilon) (S_b + epsilon)`: the sum of the singular values of `R_a^T R_b`.
+/// The trace of the root of `S_a S_b`: the sum of the singular values of `R_a^T R_b`.
 ///
 /// Products of covariances are never formed: where their eigenvalues have lost all digits, the singular values have half of
 /// them left.
-fn trace_of_root(a: &FeatureStatistics, b: &FeatureStatistics, epsilon: f64) -> Result<f64> {
-    let (a, b) = (root(a, epsilon)?, root(b, epsilon)?);
+fn trace_of_root(a: &Mat<f64>, b: &Mat<f64>) -> Result<f64> {
     if a.ncols() == 0 || b.ncols() == 0 {
         return Ok(0.0);
     }
-    let values = (a.transpose() * &b).singular_values();
+    let values = (a.transpose() * b).singular_values();
     let values = values.map_err(|_| Error::not_finite("Fréchet distance", "a singular value of the roots' product"))?;
     Ok(values.iter().sum())
 }
 
-/// A matrix `R` with `R R^T = S + epsilon` and as many columns as `S + epsilon` has rank: the symmetric root, turned.
-fn root(statistics: &FeatureStatistics, epsilon: f64) -> Result<Mat<f64>> {
+/// A matrix `R` with `R R^T = S + epsilon`: the features where they are few, else the symmetric root, turned, with as many
+/// columns as it has rank.
+pub(super) fn root(statistics: &FeatureStatistics, epsilon: f64) -> Result<Mat<f64>> {
+    if let (Some(factor), true) = (statistics.factor(), epsilon == 0.0) {
+        return Ok(factor.clone());
+    }
     let eigen = statistics.matrix().self_adjoint_eigen(Side::Lower);
     let eigen = eigen.map_err(|_| Error::not_finite("Fréchet distance", "an eigenvalue of a covariance"))?;
     // In ascending order. The mean takes one of the features' degrees of freedom; what lies beyond the rank, and below the

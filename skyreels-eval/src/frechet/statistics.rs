@@ -14,6 +14,7 @@ pub struct FeatureStatistics {
     count: usize,
     mean: Vec<f64>,
     covariance: Mat<f64>,
+    factor: Option<Mat<f64>>,
 }
 
 impl FeatureStatistics {
@@ -49,7 +50,12 @@ impl FeatureStatistics {
         }
         let divisor = (features.len() - 1) as f64;
         let covariance = Mat::from_fn(width, width, |row, column| lower[(row.max(column), row.min(column))] / divisor);
-        Ok(Self { count: features.len(), mean, covariance })
+        let root = divisor.sqrt();
+        let factor = (features.len() <= width).then(|| {
+            let centred = |row: usize, column: usize| f64::from(features[column].as_ref()[row]) - mean[row];
+            Mat::from_fn(width, features.len(), |row, column| centred(row, column) / root)
+        });
+        Ok(Self { count: features.len(), mean, covariance, factor })
     }
 
     /// Features in the set.
@@ -75,6 +81,12 @@ impl FeatureStatistics {
 
     pub(super) fn matrix(&self) -> &Mat<f64> {
         &self.covariance
+    }
+
+    /// A matrix `F` with `F F^T` the covariance, where the features themselves are one and smaller than any other: `[width, count]`
+    /// of no more features than numbers.
+    pub(super) fn factor(&self) -> Option<&Mat<f64>> {
+        self.factor.as_ref()
     }
 
     /// The sum of the variances.

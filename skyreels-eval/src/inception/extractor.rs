@@ -9,8 +9,8 @@ use skyreels_core::{Frame, Limits, Precision, Progress};
 
 use super::network::{InceptionConfig, InceptionNetwork, InceptionVariant};
 use super::{FEATURES, INPUT_SIDE};
-use crate::Result;
 use crate::inference::{BATCH, rows, unit_range};
+use crate::{Error, Result};
 
 /// Features of stretches of video, of which a distance between sets of videos can be made.
 ///
@@ -33,6 +33,28 @@ pub trait FeatureExtractor: Send + Sync {
     fn features(&self, stretches: &[&[Frame]]) -> Result<Vec<Vec<f32>>>;
 }
 
+/// The features of stretches, as the extractor has promised them.
+///
+/// # Errors
+/// Those of the extractor; [`Error::Mismatch`] when it gives too few or too many, or features of another length than it says;
+/// [`Error::NotFinite`] for a number that is none.
+pub(crate) fn features_of(extractor: &dyn FeatureExtractor, stretches: &[&[Frame]]) -> Result<Vec<Vec<f32>>> {
+    let features = extractor.features(stretches)?;
+    let named = |what: &str| format!("{what} of the extractor `{}`", extractor.name());
+    if features.len() != stretches.len() {
+        return Err(Error::mismatch(named("stretches and features"), stretches.len(), features.len()));
+    }
+    for (index, feature) in features.iter().enumerate() {
+        if feature.len() != extractor.width() {
+            return Err(Error::mismatch(named("numbers of a feature"), extractor.width(), feature.len()));
+        }
+        if feature.iter().any(|value| !value.is_finite()) {
+            return Err(Error::not_finite(named("features"), format!("a number of feature {index}")));
+        }
+    }
+    Ok(features)
+}
+
 /// Inception-v3 on a device.
 #[derive(Debug, Clone)]
 pub struct InceptionExtractor {
@@ -51,11 +73,16 @@ impl InceptionExtractor {
     /// The keys of both variants are the same, so that only the user can say which one it is.
     ///
     /// # Errors
-    /// [`Error::Core`](crate::Error::Core) for a file that is missing or damaged, or whose tensors are not the network's.
+    /// [`Error::Core`] for a file that is missing or damaged, or whose tensors are not the network's.
     pub fn open(path: impl AsRef<Path>, variant: InceptionVariant, limits: &Limits, device: &Device) -> Result<Self> {
         let network = InceptionConfig { variant }.init(device);
         let network = Weights::open(path, limits)?.load(network, Precision::F32, Progress::none())?;
         Ok(Self::new(network, device))
+    }
+
+    /// Which of the two networks it is.
+    pub fn variant(&self) -> InceptionVariant {
+        self.network.variant()
     }
 
     /// The features of pictures, in batches of pictures of one size.
@@ -64,8 +91,8 @@ impl InceptionExtractor {
     /// bilinear filter does it, as in the original's script.
     ///
     /// # Errors
-    /// [`Error::Empty`](crate::Error::Empty) for a picture without pixels; [`Error::Inference`](crate::Error::Inference) and
-    /// [`Error::NotFinite`](crate::Error::NotFinite) when the device fails. No picture gives no feature.
+    /// [`Error::Empty`] for a picture without pixels; [`Error::Inference`] and
+    /// [`Error::NotFinite`] when the device fails. No picture gives no feature.
     pub fn pictures(&self, pictures: &[Frame]) -> Result<Vec<Vec<f32>>> {
         let resized: Vec<Frame>;
         let pictures = match self.network.variant() {
@@ -106,7 +133,7 @@ impl FeatureExtractor for InceptionExtractor {
     fn features(&self, stretches: &[&[Frame]]) -> Result<Vec<Vec<f32>>> {
         let pictures: Vec<Frame> = stretches.iter().flat_map(|stretch| stretch.iter().cloned()).collect();
         if pictures.len() != stretches.len() || stretches.iter().any(|stretch| stretch.len() != 1) {
-            return Err(crate::Error::mismatch("stretch of frames", "one frame", "several"));
+            return Err(Error::mismatch("stretch of frames", "one frame", "several"));
         }
         self.pictures(&pictures)
     }

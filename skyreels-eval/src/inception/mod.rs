@@ -6,6 +6,7 @@ mod mixed;
 mod network;
 mod resample;
 
+pub(crate) use extractor::features_of;
 pub use extractor::{FeatureExtractor, InceptionExtractor};
 pub use network::{InceptionConfig, InceptionNetwork, InceptionVariant};
 pub(crate) use resample::resampled;

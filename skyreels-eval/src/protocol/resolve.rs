@@ -61,30 +61,33 @@ impl Directories {
     /// Tells the pairs from the names of the results: `PORTRAIT__DRIVER.mp4` across people, `DRIVER.mp4` of oneself.
     ///
     /// # Errors
-    /// [`Error::Invalid`] names every result that belongs to no portrait and driver; [`Error::Empty`] when there is none;
+    /// [`Error::Invalid`] names every result that belongs to no portrait and driver, or to several, and files that differ in
+    /// their extension alone; [`Error::Empty`] when there is none;
     /// [`Error::Core`] when a directory cannot be read.
     pub fn pairs_by_name(&self) -> Result<Vec<Pair>> {
-        let by_stem = |names: Vec<String>| -> BTreeMap<String, String> {
-            names.into_iter().map(|name| (stem(&name).to_string(), name)).collect()
-        };
-        let (portraits, drivers) = (by_stem(self.portrait_names()?), by_stem(self.driving_names()?));
+        let portraits = by_stem(&self.portraits, self.portrait_names()?)?;
+        let drivers = by_stem(&self.driving, self.driving_names()?)?;
         let (mut pairs, mut strangers) = (Vec::new(), Vec::new());
-        for result in names(&self.results, &VIDEOS)? {
-            let name = stem(&result).to_string();
-            let across = name.match_indices(SEPARATOR).find_map(|(at, _)| {
-                let (portrait, driver) = (&name[..at], &name[at + SEPARATOR.len()..]);
+        for (name, result) in by_stem(&self.results, names(&self.results, &VIDEOS)?)? {
+            let across = name.char_indices().filter_map(|(at, _)| {
+                let (portrait, driver) = (&name[..at], name[at..].strip_prefix(SEPARATOR)?);
                 Some((Some(portraits.get(portrait)?), drivers.get(driver)?, false))
             });
-            let own = || Some((portraits.get(&name), drivers.get(&name)?, true));
-            match across.or_else(own) {
-                Some((portrait, driver, truth)) => pairs.push(Pair {
+            let own = drivers.get(&name).map(|driver| (portraits.get(&name), driver, true));
+            match across.chain(own).collect::<Vec<_>>()[..] {
+                [(portrait, driver, truth)] => pairs.push(Pair {
                     result: self.results.join(&result),
                     portrait: portrait.map(|portrait| self.portraits.join(portrait)),
                     driving: self.driving.join(driver),
                     truth,
-                    name,
+                    name: name.clone(),
                 }),
-                None => strangers.push(result),
+                [] => strangers.push(result),
+                _ => {
+                    let reason =
+                        format!("{result} can be read as several pairs; rename files, or give a list of pairs");
+                    return Err(Error::invalid("results", reason));
+                }
             }
         }
         if !strangers.is_empty() {
@@ -105,11 +108,13 @@ impl Directories {
     /// The files of a list. A result is the file that the pair names, or the video of the pair's name.
     ///
     /// # Errors
-    /// [`Error::Invalid`] names every file that is not there; [`Error::Core`] when a directory cannot be read.
+    /// [`Error::Invalid`] names every file that is not there, and results that differ in their extension alone; [`Error::Core`] when a directory cannot be read.
     pub fn pairs_of(&self, list: &PairList) -> Result<Vec<Pair>> {
         list.check()?;
-        let results: BTreeMap<String, String> =
-            names(&self.results, &VIDEOS)?.into_iter().map(|name| (stem(&name).to_string(), name)).collect();
+        let results = match list.pairs.iter().all(|pair| pair.result.is_some()) {
+            true => BTreeMap::new(),
+            false => by_stem(&self.results, names(&self.results, &VIDEOS)?)?,
+        };
         let mut missing = Vec::new();
         let mut pairs = Vec::new();
         for ListedPair { name, portrait, driving, result } in &list.pairs {
@@ -138,6 +143,18 @@ impl Directories {
     }
 }
 
+/// Files by their names without extension, of which none may come twice.
+fn by_stem(directory: &Path, names: Vec<String>) -> Result<BTreeMap<String, String>> {
+    let mut files = BTreeMap::new();
+    for name in names {
+        if let Some(other) = files.insert(stem(&name).to_string(), name.clone()) {
+            let reason = format!("{other} and {name} differ in their extension alone; rename one or move it away");
+            return Err(Error::invalid("file names", format!("{}: {reason}", directory.display())));
+        }
+    }
+    Ok(files)
+}
+
 /// The first few of many.
 fn some(names: &[String]) -> String {
     let shown = names.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
@@ -152,7 +169,9 @@ fn names(directory: &Path, extensions: &[&str]) -> Result<Vec<String>> {
         let path = entry.map_err(CoreError::io("read", directory))?.path();
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or("").to_lowercase();
         if path.is_file() && extensions.contains(&extension.as_str()) {
-            names.extend(path.file_name().and_then(|name| name.to_str()).map(str::to_string));
+            let name = path.file_name().and_then(|name| name.to_str());
+            let refused = || Error::invalid("file names", format!("{} is not UTF-8; rename it", path.display()));
+            names.push(name.ok_or_else(refused)?.to_string());
         }
     }
     names.sort();

@@ -5,6 +5,7 @@ mod paper;
 mod plot;
 mod sections;
 mod table;
+mod worst;
 
 use std::path::Path;
 
@@ -32,6 +33,6 @@ pub fn write_report(directory: impl AsRef<Path>, evaluation: &Evaluation) -> Res
     let json = serde_json::to_string_pretty(evaluation).map_err(|e| Error::invalid("report", e.to_string()))?;
     write_file(directory.join(JSON), (json + "\n").as_bytes())?;
     write_file(directory.join(CSV), csv(evaluation).as_bytes())?;
-    write_file(directory.join(HTML), page(evaluation)?.as_bytes())?;
+    write_file(directory.join(HTML), page(evaluation).as_bytes())?;
     Ok(())
 }

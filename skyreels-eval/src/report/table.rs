@@ -1,9 +1,9 @@
 //! One line per pair.
 
-use crate::evaluation::{Evaluation, METRICS};
+use crate::evaluation::{Evaluation, Failure, METRICS};
 
-/// The pairs as comma-separated values: name, frames, and a column for each number that some pair has; empty where it could not be
-/// measured.
+/// The pairs as comma-separated values: name, frames, a column for each number that some pair has, empty where it could not be
+/// measured, and why a pair could not be measured at all.
 pub fn csv(evaluation: &Evaluation) -> String {
     let columns: Vec<&str> =
         METRICS.iter().map(|metric| metric.key).filter(|key| evaluation.summary.contains_key(*key)).collect();
@@ -12,6 +12,7 @@ pub fn csv(evaluation: &Evaluation) -> String {
         text.push(',');
         text.push_str(column);
     });
+    text.push_str(",failure");
     for pair in &evaluation.pairs {
         let [result, driving] = pair.frames;
         text.push_str(&format!("\n{},{},{result},{driving}", quoted(&pair.name), pair.truth));
@@ -21,13 +22,19 @@ pub fn csv(evaluation: &Evaluation) -> String {
                 text.push_str(&value.to_string());
             }
         }
+        text.push(',');
+    }
+    for Failure { name, reason } in &evaluation.failures {
+        // Truth, two numbers of frames and the columns stay empty.
+        let nothing = ",".repeat(3 + columns.len());
+        text.push_str(&format!("\n{}{nothing},{}", quoted(name), quoted(reason)));
     }
     text.push('\n');
     text
 }
 
-/// A name that may hold commas and quotes; one that a spreadsheet would take for a formula is made a text.
-fn quoted(name: &str) -> String {
-    let formula = name.starts_with(['=', '+', '-', '@']);
-    format!("\"{}{}\"", if formula { "'" } else { "" }, name.replace('"', "\"\""))
+/// A text that may hold commas and quotes; one that a spreadsheet would take for a formula is made a text.
+fn quoted(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    format!("\"{}{}\"", if formula { "'" } else { "" }, text.replace('"', "\"\""))
 }

@@ -125,8 +125,10 @@ pub fn run(args: &Eval, reporter: &Reporter) -> Result {
         Some(list) => directories.pairs_of(&PairList::read(list)?)?,
         None => directories.pairs_by_name()?,
     };
-    if args.samples == 0 || args.frames == 0 {
-        return Err(request("samples", "at least one frame of each video must be looked at".into()));
+    for (name, value) in [("samples", args.samples), ("frames", args.frames), ("resamples", args.resamples)] {
+        if value == 0 {
+            return Err(request(name, "0; at least one is needed".into()));
+        }
     }
     let device = open_device(&args.device)?;
     let tracker = args.face.landmarker("measuring motion", &device)?;
@@ -187,10 +189,21 @@ impl Networks {
     fn open<'a>(&self, tracker: &'a skyreels::landmarks::FaceLandmarker, device: &Device) -> Result<Judges<'a>> {
         let limits = Limits::default();
         let mut identity = Vec::new();
-        for (name, path) in [("arcface", &self.arcface), ("curricularface", &self.curricularface)] {
-            if let Some(path) = path {
-                identity.push((name.to_string(), FaceEmbedder::open(path, &limits, device)?));
+        for (key, path) in [("arcface", &self.arcface), ("curricularface", &self.curricularface)] {
+            let Some(path) = path else { continue };
+            let embedder = FaceEmbedder::open(path, &limits, device)?;
+            if embedder.key() != key {
+                let reason = format!("{} holds {}; give it with --{}", path.display(), embedder.name(), embedder.key());
+                return Err(request(key, reason));
             }
+            identity.push(embedder);
+        }
+        // Keys do not tell the two Inceptions apart, but one file is not both.
+        if self.inception.is_some() && self.inception == self.a1_inception {
+            return Err(request(
+                "a1-inception",
+                "is the file of --inception; it has to be torchvision's network".into(),
+            ));
         }
         let inception = |path: &PathBuf, variant| InceptionExtractor::open(path, variant, &limits, device);
         let fid = self.inception.as_ref().map(|path| inception(path, InceptionVariant::Fid)).transpose()?;
@@ -207,18 +220,18 @@ fn tell(evaluation: &Evaluation, output: &Path, reporter: &Reporter) {
     }
     for set in &evaluation.sets {
         let value = set.value.map_or("not measured".into(), |value| format!("{value:.4}"));
+        let value = set.standard_error.map_or(value.clone(), |error| format!("{value} ± {error:.4}"));
         let said = set.warning.map(|warning| warning.to_string()).or_else(|| set.missing.clone()).unwrap_or_default();
         let text = format!("{} from {}: {value} {said}", set.name, set.reference);
         reporter.result(text.trim_end(), json!({ "event": "set", "set": set }));
     }
     for metric in &METRICS {
         if let Some(summary) = evaluation.summary.get(metric.key) {
-            let interval = summary.interval;
+            let interval = summary
+                .interval
+                .map_or(String::new(), |interval| format!("[{:.4}, {:.4}]", interval.low, interval.high));
             reporter.result(
-                &format!(
-                    "{:32} {:>10.4}  [{:.4}, {:.4}]  {} of {}",
-                    metric.key, summary.mean, interval.low, interval.high, summary.pairs, summary.of
-                ),
+                &format!("{:32} {:>10.4}  {interval}  {} of {}", metric.key, summary.mean, summary.pairs, summary.of),
                 json!({ "event": "metric", "name": metric.key, "summary": summary }),
             );
         }
