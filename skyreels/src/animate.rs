@@ -128,6 +128,11 @@ impl<'a> Animator<'a> {
         Ok(Self { model, device, options, size: request.size, plan })
     }
 
+    /// Where it computes.
+    pub fn device(&self) -> &'a Device {
+        self.device
+    }
+
     /// The memory plan.
     pub fn plan(&self) -> &Plan {
         &self.plan

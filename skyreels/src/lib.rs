@@ -12,6 +12,7 @@ mod pixels;
 mod plan;
 mod portrait;
 mod random;
+pub mod rendered;
 mod retargeting;
 mod reuse;
 pub mod tune;

@@ -8,10 +8,10 @@ use skyreels::core::diffusion::Guidance;
 use skyreels::core::media::{ClipWriter, Quality, Sound, VideoOptions, check_clip_target};
 use skyreels::core::output::OutputFile;
 use skyreels::core::resize::fit;
-use skyreels::core::{Device, Frame, Limits, Progress, open_device};
+use skyreels::core::{Frame, Limits, open_device};
 use skyreels::vae::Tiling;
 use skyreels::{
-    Animation, Animator, AnimatorOptions, DenoiseSettings, Intermediates, ModelDir, Portrait, Preset, Retargeting,
+    Animation, Animator, AnimatorOptions, DenoiseSettings, Intermediates, ModelDir, Portrait, Retargeting,
     available_memory,
 };
 
@@ -143,15 +143,20 @@ fn animator_options(
 }
 
 fn guidance(args: &Animate) -> Result<Guidance> {
-    let scale = args.guidance;
+    let constant = constant_guidance(args.guidance)?;
+    Ok(match (args.dynamic_guidance, args.compat) {
+        (false, _) => constant,
+        (true, false) => Guidance::Dynamic(args.guidance),
+        (true, true) => Guidance::DynamicCompat(args.guidance),
+    })
+}
+
+/// The same guidance in every step.
+pub fn constant_guidance(scale: f64) -> Result<Guidance> {
     if !scale.is_finite() || scale < 0.0 {
         return Err(request("guidance", format!("{scale} is not a scale; 1 turns it off, 3 is published")));
     }
-    Ok(match (args.dynamic_guidance, args.compat) {
-        (false, _) => Guidance::Constant(scale),
-        (true, false) => Guidance::Dynamic(scale),
-        (true, true) => Guidance::DynamicCompat(scale),
-    })
+    Ok(Guidance::Constant(scale))
 }
 
 /// Portrait, driving frame (the guide where there is none) and result, from left to right.

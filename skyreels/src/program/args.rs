@@ -11,6 +11,7 @@ use skyreels::{BlockWeights, ReuseSettings, StepRange};
 
 use super::controls::Controls;
 use super::convert::Convert;
+use super::demo::{Demo, Measure};
 use super::eval::Eval;
 use super::face_args::{FaceSource, FlameFiles, Following};
 use super::motion::MotionArgs;
@@ -31,6 +32,10 @@ pub struct Args {
 pub enum Command {
     /// Make a video of a portrait that performs a motion.
     Animate(Box<Animate>),
+    /// Make a person and a performance, animate, and compare with the truth.
+    Demo(Demo),
+    /// Measure a model on rendered people that training has never seen.
+    Measure(Measure),
     /// Find faces, and write guide clip, points or an overlay.
     Landmarks(Landmarks),
     /// Make, change, describe and draw motion files.

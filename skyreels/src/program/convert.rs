@@ -25,9 +25,7 @@ pub struct Convert {
 pub fn run(args: &Convert, reporter: &Reporter) -> Result {
     let model = ModelDir::open(&args.model, &Limits::default())?;
     let device = open_device("cpu")?;
-    write_directory(&args.output, |directory| {
-        model.convert(directory, args.precision, &device, reporter.progress())
-    })?;
+    write_directory(&args.output, |directory| model.convert(directory, args.precision, &device, reporter.progress()))?;
     reporter.say(
         &format!("wrote the checkpoint in {} into {}", args.precision, args.output.display()),
         json!({ "event": "done", "output": args.output }),

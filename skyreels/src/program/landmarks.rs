@@ -68,7 +68,7 @@ pub fn run(args: &Landmarks, reporter: &Reporter) -> Result {
         }
         if let (Some(guide), Some((frame, face))) = (guide, first) {
             let pick = same_face(&frame, &face, size, &*landmarker)?;
-            let mut portrait = Portrait::find(&frame, size, &landmarker, pick)?;
+            let mut portrait = Portrait::find(&frame, size, &*landmarker, pick)?;
             if let Some(smirk) = &smirk {
                 portrait = portrait.with_flame(smirk)?;
             }

@@ -5,6 +5,7 @@ mod args;
 mod controls;
 mod convert;
 mod decode;
+mod demo;
 mod eval;
 mod face_args;
 mod faces;
@@ -47,6 +48,8 @@ pub fn main() -> ExitCode {
     let reporter = Reporter::new(args.json);
     let result = match &args.command {
         Command::Animate(command) => animate::run(command, &reporter),
+        Command::Demo(command) => demo::demo(command, &reporter),
+        Command::Measure(command) => demo::run_measure(command, &reporter),
         Command::Landmarks(command) => landmarks::run(command, &reporter),
         Command::Motion(command) => motion::run(command, &reporter),
         Command::Decode(command) => decode::run(command, &reporter),

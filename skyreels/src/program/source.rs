@@ -7,8 +7,8 @@ use skyreels::core::media::sampling::sample_indices;
 use skyreels::core::media::{FrameRate, Sound, VideoReader, read_picture};
 use skyreels::core::{Device, Error as CoreError, Frame, Limits};
 use skyreels::landmarks::smirk::SmirkTracker;
-use skyreels::landmarks::{Counts, CropBox, FaceBox, Motion, MotionEdit, PortraitFace};
-use skyreels::train::world::{Person, State};
+use skyreels::landmarks::{Counts, Motion, MotionEdit};
+use skyreels::rendered::rendered_portrait;
 use skyreels::{Error, Portrait, Tracking, track};
 
 use super::args::Animate;
@@ -82,10 +82,7 @@ pub fn portrait(
 /// A person of the rendered world, whose face is known.
 fn drawn(seed: &str, size: [u32; 2]) -> Result<Portrait> {
     let seed = seed.parse().map_err(|_| request("portrait", format!("`{seed}` is not a seed")))?;
-    let rendered = Person::from_seed(seed).render(&State::default(), size);
-    let crop = CropBox::around(&FaceBox::of_landmarks(&rendered.face, size), size)?;
-    let face = PortraitFace::in_crop(&rendered.face, size, &crop)?;
-    Portrait::new(rendered.frame, crop, face)
+    rendered_portrait(seed, size)
 }
 
 /// Reads a motion file, or tracks a video of which at most `limit` frames are used; `with_sound` says whether the

@@ -1,0 +1,161 @@
+//! `skyreels demo` and `skyreels measure`: rendered people, of whom the truth is known.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+use skyreels::animate::RATE;
+use skyreels::core::media::{Quality, VideoOptions, check_clip_target};
+use skyreels::core::{Frame, Limits, open_device};
+use skyreels::eval::{psnr, ssim};
+use skyreels::landmarks::LEADING_FRAMES;
+use skyreels::rendered::{Protocol, Scene, measure};
+use skyreels::{Animator, AnimatorOptions, DenoiseSettings, ModelDir};
+use tempfile::TempDir;
+
+use super::animate::write;
+use super::args::Compute;
+use super::face_args::FaceSource;
+use super::{Outcome, Reporter, Result, nano};
+
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// The video to write: portrait, driving clip, result and the true rendering beside each other.
+    #[arg(short, long, default_value = "demo.mp4")]
+    pub output: PathBuf,
+    /// Seed of the portrait's person, of the driver and of the performance.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    #[command(flatten)]
+    pub model: DemoModel,
+}
+
+#[derive(Debug, Args)]
+pub struct Measure {
+    /// People.
+    #[arg(long, default_value_t = Protocol::default().identities)]
+    pub identities: u64,
+    /// Performances of each.
+    #[arg(long, default_value_t = Protocol::default().motions)]
+    pub motions: u64,
+    #[command(flatten)]
+    pub model: DemoModel,
+}
+
+/// What animates.
+#[derive(Debug, Args)]
+pub struct DemoModel {
+    /// Checkpoint directory; without one, the small model that comes with the program.
+    #[arg(long)]
+    pub model: Option<PathBuf>,
+    #[command(flatten)]
+    pub face: FaceSource,
+    #[command(flatten)]
+    pub compute: Compute,
+    /// Denoising steps.
+    #[arg(long, default_value_t = 10)]
+    pub steps: usize,
+    /// Guidance towards the portrait's face; 1 turns it off and halves the work.
+    #[arg(long, default_value_t = 1.0)]
+    pub guidance: f64,
+    /// Seed of all noise.
+    #[arg(long = "noise-seed", default_value_t = 43)]
+    pub noise: u64,
+}
+
+impl DemoModel {
+    fn open(&self, reporter: &Reporter) -> Result<(ModelDir, Option<TempDir>)> {
+        match &self.model {
+            Some(path) => Ok((ModelDir::open(path, &Limits::default())?, None)),
+            None => nano::model(reporter).map(|(model, scratch)| (model, Some(scratch))),
+        }
+    }
+
+    fn options(&self) -> Result<AnimatorOptions> {
+        let guidance = super::animate::constant_guidance(self.guidance)?;
+        let (tiling, guider_tiling) = super::animate::tilings(self.compute.tiling);
+        Ok(AnimatorOptions {
+            seed: self.noise,
+            denoise: DenoiseSettings { steps: self.steps, guidance, ..DenoiseSettings::default() },
+            precision: self.compute.precision,
+            tiling,
+            guider_tiling,
+            ..AnimatorOptions::default()
+        })
+    }
+}
+
+pub fn demo(args: &Demo, reporter: &Reporter) -> Result {
+    check_clip_target(&args.output, RATE)?;
+    let device = open_device(&args.model.compute.device)?;
+    let (model, _scratch) = args.model.open(reporter)?;
+    let animator = Animator::new(&model, &device, args.model.options()?)?;
+    let tracker = args.model.face.tracker(false, &device, reporter)?;
+    // Odd seeds are people that no training has seen.
+    let (portrait, driver) = (4 * args.seed + 1, 4 * args.seed + 3);
+    let scene = Scene::across(portrait, driver, args.seed, animator.size()[0] - LEADING_FRAMES, animator.canvas());
+    let (_, clip) = scene.animate(&animator, &*tracker, reporter.progress())?;
+    let rows: Vec<Frame> = clip.frames.iter().enumerate().map(|(i, made)| row(&scene, i, made)).collect();
+    let options = VideoOptions { quality: Quality::new(QUALITY)?, ..VideoOptions::default() };
+    write(&args.output, &rows, None, &options, reporter)?;
+    let count = clip.frames.len() as f64;
+    let (mut near, mut alike, mut still) = (0.0, 0.0, 0.0);
+    for (made, truth) in clip.frames.iter().zip(&scene.truth) {
+        near += psnr(made, truth)? / count;
+        alike += ssim(made, truth)? / count;
+        still += ssim(&scene.picture, truth)? / count;
+    }
+    reporter.say(
+        &format!(
+            "wrote {} (portrait, driver, result, truth): {near:.1} dB, SSIM {alike:.3}; the portrait standing still has {still:.3}",
+            args.output.display()
+        ),
+        json!({ "event": "done", "output": args.output, "psnr": near, "ssim": alike, "still_ssim": still }),
+    );
+    Ok(Outcome::Done)
+}
+
+/// Quality of the video, 0 to 100: small pictures can afford it.
+const QUALITY: u8 = 90;
+
+/// Portrait, driving frame, result and truth, from left to right.
+fn row(scene: &Scene, index: usize, made: &Frame) -> Frame {
+    let (width, height) = made.dimensions();
+    let mut row = Frame::new(4 * width, height);
+    let pictures = [&scene.picture, &scene.driving[index], made, &scene.truth[index]];
+    for (place, picture) in (0i64..).zip(pictures) {
+        image::imageops::replace(&mut row, picture, place * i64::from(width), 0);
+    }
+    row
+}
+
+pub fn run_measure(args: &Measure, reporter: &Reporter) -> Result {
+    let device = open_device(&args.model.compute.device)?;
+    let (model, _scratch) = args.model.open(reporter)?;
+    let animator = Animator::new(&model, &device, args.model.options()?)?;
+    let tracker = args.model.face.tracker(false, &device, reporter)?;
+    let protocol = Protocol { identities: args.identities, motions: args.motions };
+    let found = measure(&model, &animator, &*tracker, protocol, reporter.progress())?;
+    let (own, across) = (found.own, found.across);
+    let lines = [
+        format!("{} people, {} clips of each kind", args.identities, found.clips),
+        String::from("of themselves                    result   still portrait"),
+        format!("  PSNR, dB                     {:10.2} {:16.2}", own.psnr, own.still_psnr),
+        format!("  SSIM                         {:10.3} {:16.3}", own.ssim, own.still_ssim),
+        format!("  PSNR through the VAE, dB     {:10.2}", own.vae_psnr),
+        String::from("of others                        result   still portrait   driver shuffled"),
+        format!(
+            "  expression error, cm         {:10.3} {:16.3} {:17.3}",
+            across.expression, across.still_expression, across.shuffled_expression
+        ),
+        format!(
+            "  head rotation error, degrees {:10.2} {:16.2} {:17.2}",
+            across.rotation, across.still_rotation, across.shuffled_rotation
+        ),
+        format!("  faces found, %               {:10.1}", 100.0 * across.found),
+        format!("  nearest to own portrait, %   {:10.1}", 100.0 * across.own_identity),
+        format!("  likeness (16x16 pixels)      {:10.3}", across.likeness),
+    ];
+    reporter.say(&lines.join("\n"), json!({ "event": "done", "measurement": found }));
+    Ok(Outcome::Done)
+}

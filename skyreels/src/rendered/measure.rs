@@ -1,0 +1,242 @@
+//! How well a model animates rendered people that it has never seen.
+
+use burn::tensor::Tensor;
+use serde::Serialize;
+use skyreels_core::pixels::frames_to_tensor;
+use skyreels_core::{Frame, Progress};
+use skyreels_eval::{Anchor, FaceObservation, expression_distance, head_rotation_error, psnr, ssim};
+use skyreels_landmarks::{Face, FaceTracker, LEADING_FRAMES};
+use skyreels_vae::Tiling;
+
+use super::look::{Gallery, look};
+use super::scene::{Scene, follow, rendered_portrait};
+use crate::animate::Animator;
+use crate::model::ModelDir;
+use crate::pixels::tensor_to_frames;
+use crate::{Error, Result};
+
+/// Odd seeds are people that training never sees; these are far from those whom it measures itself on.
+const FIRST_PERSON: u64 = 90_001;
+const FIRST_PERFORMANCE: u64 = 70_000;
+/// How far the shuffled driver is moved: coprime to usual lengths, so that no frame keeps its place.
+const SHUFFLE: usize = 7;
+
+/// Pictures that are nearer count as this near: equal ones are infinitely near, and no mean has room for that.
+const MOST_DECIBELS: f64 = 60.0;
+
+/// Whom to measure on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Protocol {
+    /// People.
+    pub identities: u64,
+    /// Performances of each.
+    pub motions: u64,
+}
+
+impl Default for Protocol {
+    fn default() -> Self {
+        Self { identities: 20, motions: 5 }
+    }
+}
+
+/// A person drives itself; means over clips.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct OwnScores {
+    /// Peak signal-to-noise ratio beside the true frames, in decibels.
+    pub psnr: f64,
+    /// The same of the portrait standing still.
+    pub still_psnr: f64,
+    /// Structural similarity.
+    pub ssim: f64,
+    /// The same of the portrait standing still.
+    pub still_ssim: f64,
+    /// Of the true frames encoded and decoded, in decibels.
+    pub vae_psnr: f64,
+}
+
+/// A person follows another one; means over clips. Faces found in the result against the driver's true ones.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct AcrossScores {
+    /// What 478 points have moved since the first frame, in centimetres on the head.
+    pub expression: f64,
+    /// The same of the portrait standing still.
+    pub still_expression: f64,
+    /// The same beside the driver's frames in another order.
+    pub shuffled_expression: f64,
+    /// Rotation of the head since the first frame, in degrees.
+    pub rotation: f64,
+    /// The same of the portrait standing still.
+    pub still_rotation: f64,
+    /// The same beside the driver's frames in another order.
+    pub shuffled_rotation: f64,
+    /// Share of the frames in which a face is found.
+    pub found: f64,
+    /// Share of the clips that look more like their own portrait than like anybody else's.
+    pub own_identity: f64,
+    /// Cosine with the own portrait, in 16x16 pixels of the upright face without the mean of all portraits.
+    pub likeness: f64,
+}
+
+/// What [`measure`] has found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Measurement {
+    /// Clips of each kind.
+    pub clips: u64,
+    /// People who drive themselves.
+    pub own: OwnScores,
+    /// People who follow others.
+    pub across: AcrossScores,
+}
+
+/// Measures on rendered people; all seeds are fixed.
+///
+/// # Errors
+/// Those of tracker, model and metrics; [`Error::Request`] without people or performances.
+pub fn measure(
+    model: &ModelDir,
+    animator: &Animator,
+    tracker: &dyn FaceTracker,
+    protocol: Protocol,
+    progress: Progress,
+) -> Result<Measurement> {
+    const STAGE: &str = "measure";
+    let clips = protocol.identities.saturating_mul(protocol.motions);
+    if clips == 0 || protocol.identities < 2 {
+        return Err(Error::request("measurement", "at least two people and one performance are needed".to_owned()));
+    }
+    let run = Run { model, animator, tracker };
+    let gallery = run.gallery(protocol)?;
+    let mut sum = Measurement { clips, ..Measurement::default() };
+    for clip in 0..clips {
+        progress.report(STAGE, clip, Some(clips))?;
+        run.own(protocol, clip, &mut sum.own)?;
+        run.across(protocol, clip, &gallery, &mut sum.across)?;
+    }
+    progress.report(STAGE, clips, Some(clips))?;
+    Ok(sum.mean(clips as f64))
+}
+
+/// Peak signal-to-noise ratio, of pictures that are as good as equal too.
+fn decibels(made: &Frame, truth: &Frame) -> Result<f64> {
+    Ok(psnr(made, truth)?.min(MOST_DECIBELS))
+}
+
+struct Run<'a> {
+    model: &'a ModelDir,
+    animator: &'a Animator<'a>,
+    tracker: &'a dyn FaceTracker,
+}
+
+fn person(index: u64) -> u64 {
+    FIRST_PERSON + 2 * index
+}
+
+impl Run<'_> {
+    fn frames(&self) -> usize {
+        self.animator.size()[0] - LEADING_FRAMES
+    }
+
+    fn scene(&self, protocol: Protocol, clip: u64, across: bool) -> Scene {
+        let (identity, motion) = (clip % protocol.identities, FIRST_PERFORMANCE + clip);
+        let (frames, size) = (self.frames(), self.animator.canvas());
+        if !across {
+            return Scene::own(person(identity), motion, frames, size);
+        }
+        // Everybody follows everybody in turn.
+        let step = 1 + clip / protocol.identities % (protocol.identities - 1);
+        Scene::across(person(identity), person((identity + step) % protocol.identities), motion, frames, size)
+    }
+
+    fn gallery(&self, protocol: Protocol) -> Result<Gallery> {
+        let look = |identity| {
+            let portrait = rendered_portrait(person(identity), self.animator.canvas())?.canvas;
+            let face = self.tracker.detect(&portrait)?.into_iter().next();
+            let found = face.map(|face| look(&portrait, &face)).transpose()?.flatten();
+            found.ok_or_else(|| Error::request("measurement", format!("no face is found in portrait {identity}")))
+        };
+        let looks: Result<Vec<_>> = (0..protocol.identities).map(look).collect();
+        Ok(Gallery::new(&looks?))
+    }
+
+    fn own(&self, protocol: Protocol, clip: u64, sum: &mut OwnScores) -> Result<()> {
+        let scene = self.scene(protocol, clip, false);
+        let (_, made) = scene.animate(self.animator, self.tracker, Progress::none())?;
+        let count = made.frames.len() as f64;
+        for (made, truth) in made.frames.iter().zip(&scene.truth).skip(1) {
+            // The first frame is the portrait itself: nothing to make.
+            let share = 1.0 / (count - 1.0);
+            sum.psnr += share * decibels(made, truth)?;
+            sum.still_psnr += share * decibels(&scene.picture, truth)?;
+            sum.ssim += share * ssim(made, truth)?;
+            sum.still_ssim += share * ssim(&scene.picture, truth)?;
+        }
+        let through = self.through_vae(&scene.truth)?;
+        let each = through.iter().zip(&scene.truth).map(|(made, truth)| decibels(made, truth));
+        sum.vae_psnr += each.sum::<Result<f64>>()? / through.len() as f64;
+        Ok(())
+    }
+
+    /// Frames encoded and decoded; as many as the VAE gives back.
+    fn through_vae(&self, frames: &[Frame]) -> Result<Vec<Frame>> {
+        let whole = frames.len() - (frames.len() - 1) % self.model.vae.temporal_compression_ratio;
+        let vae = self.model.load_vae(skyreels_core::Precision::F32, self.animator.device(), Progress::none())?;
+        let clip: Tensor<5> = frames_to_tensor(&frames[..whole], self.animator.device());
+        let latents = vae.encode(clip, Tiling::Off, Progress::none())?.mode();
+        tensor_to_frames(vae.decode(latents, Tiling::Off, Progress::none())?)
+    }
+
+    fn across(&self, protocol: Protocol, clip: u64, gallery: &Gallery, sum: &mut AcrossScores) -> Result<()> {
+        let scene = self.scene(protocol, clip, true);
+        let (_, made) = scene.animate(self.animator, self.tracker, Progress::none())?;
+        let size = self.animator.canvas();
+        let faces = follow(&made.frames, self.tracker)?;
+        let observed = |face: &Face| FaceObservation::of(face, size).map_err(Error::from);
+        let result: Vec<_> = faces.iter().map(|face| face.as_ref().map(observed).transpose()).collect::<Result<_>>()?;
+        let driver: Vec<_> =
+            scene.driving_faces.iter().map(|face| observed(face).map(Some)).collect::<Result<Vec<_>>>()?;
+        let shuffled: Vec<_> = (0..driver.len()).map(|i| driver[(i * SHUFFLE + 1) % driver.len()].clone()).collect();
+        let still = vec![driver[0].clone(); driver.len()];
+        let turned = |faces: &[_], driver: &[_]| head_rotation_error(faces, driver, Anchor::FirstFrame);
+        sum.expression += expression_distance(&result, &driver)?.mean;
+        sum.still_expression += expression_distance(&still, &driver)?.mean;
+        sum.shuffled_expression += expression_distance(&result, &shuffled)?.mean;
+        sum.rotation += turned(&result, &driver)?.mean;
+        sum.still_rotation += turned(&still, &driver)?.mean;
+        sum.shuffled_rotation += turned(&result, &shuffled)?.mean;
+        sum.found += faces.iter().flatten().count() as f64 / faces.len() as f64;
+        let seen = made.frames.iter().zip(&faces).filter_map(|(frame, face)| Some((frame, face.as_ref()?)));
+        let looks: Vec<Vec<f32>> =
+            seen.map(|(frame, face)| look(frame, face)).filter_map(Result::transpose).collect::<Result<_>>()?;
+        if !looks.is_empty() {
+            let likeness = gallery.likeness(&looks)?;
+            let own = likeness[(clip % protocol.identities) as usize];
+            sum.likeness += own;
+            sum.own_identity += f64::from(u8::from(likeness.iter().all(|other| *other <= own)));
+        }
+        Ok(())
+    }
+}
+
+impl Measurement {
+    fn mean(mut self, clips: f64) -> Self {
+        let own = &mut self.own;
+        for value in [&mut own.psnr, &mut own.still_psnr, &mut own.ssim, &mut own.still_ssim, &mut own.vae_psnr] {
+            *value /= clips;
+        }
+        let across = &mut self.across;
+        for value in [
+            &mut across.expression,
+            &mut across.still_expression,
+            &mut across.shuffled_expression,
+            &mut across.rotation,
+            &mut across.still_rotation,
+            &mut across.shuffled_rotation,
+            &mut across.found,
+            &mut across.own_identity,
+            &mut across.likeness,
+        ] {
+            *value /= clips;
+        }
+        self
+    }
+}

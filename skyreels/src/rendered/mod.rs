@@ -1,0 +1,8 @@
+//! Rendered people as portraits and drivers: of them everything is known, so that results can be compared with the truth.
+
+mod look;
+mod measure;
+mod scene;
+
+pub use measure::{AcrossScores, Measurement, OwnScores, Protocol, measure};
+pub use scene::{Scene, rendered_portrait};
