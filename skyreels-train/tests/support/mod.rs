@@ -132,7 +132,8 @@ pub fn world(identities: u64, clips: u64) -> RenderedWorld {
 }
 
 pub fn settings() -> DiffusionSettings {
-    DiffusionSettings { held_out: 4, sampling: Sampling { examples: 1, steps: 2, guidance: 1.5 }, cache_megabytes: 500 }
+    let sampling = Sampling { examples: 1, steps: 2, guidance: 1.5 };
+    DiffusionSettings { held_out: 4, sampling, cache_megabytes: 500, ..DiffusionSettings::default() }
 }
 
 /// A task on the model in `base`, and its networks.

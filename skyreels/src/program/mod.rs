@@ -16,6 +16,7 @@ mod prepare;
 mod report;
 mod source;
 mod train;
+mod train_config;
 mod verify;
 
 use std::process::ExitCode;
