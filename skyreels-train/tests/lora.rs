@@ -77,7 +77,7 @@ fn updates_begin_as_nothing_to_the_bit_and_can_be_taken_away_again() {
         .factors()
         .iter()
         .filter(|(key, _)| key.contains("lora_A"))
-        .flat_map(|(_, a)| a.to_data().iter())
+        .flat_map(|(_, a)| a.to_data().iter::<f32>().collect::<Vec<f32>>())
         .collect();
     let variance = drawn.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>() / drawn.len() as f64;
     assert!((variance * 3.0 * 32.0 - 1.0).abs() < 0.2, "{variance}");
