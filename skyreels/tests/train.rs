@@ -57,7 +57,8 @@ fn a_lora_is_trained_beside_the_model_and_added_when_that_animates() {
     let events = events(&out);
     assert_eq!(events.iter().filter(|event| event["event"] == "step").count(), 2);
     let lora = place.join("run/step_00000002/pytorch_lora_weights.safetensors");
-    assert_eq!(events.last().unwrap()["lora"], lora.to_str().unwrap());
+    let done = events.iter().find(|event| event["event"] == "done").unwrap();
+    assert_eq!(done["lora"], lora.to_str().unwrap());
     says(&fs::read_to_string(place.join("run/step_00000002/training_state/state.json")).unwrap(), &["\"seed\": 5"]);
 
     let latents = |options: &str, kept: &str| {

@@ -262,8 +262,11 @@ impl Task for DiffusionTask<'_> {
         }
         let trains_guider = keys.iter().any(|key| key.starts_with(GUIDER));
         let guider = (!trains_guider).then(|| networks.pose_guider.valid());
-        // What is kept may depend on the guider and on the loss.
-        *self.lock() = Cache::default();
+        // What is kept depends on the loss, and on a guider: one that is frozen and was is the same.
+        let frozen = |current: &Current| current.guider.is_some() && current.stage.loss == stage.loss;
+        if guider.is_none() || !self.stage.as_ref().is_some_and(frozen) {
+            *self.lock() = Cache::default();
+        }
         self.stage = Some(Current { stage: stage.clone(), guider });
         Ok(networks)
     }
