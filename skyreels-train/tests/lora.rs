@@ -6,34 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use burn::module::{Module, Param};
+use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use skyreels_core::checkpoint::{Key, LORA_FILE, Lora, Published, PublishedVisitor, Weights};
+use skyreels_core::checkpoint::{LORA_FILE, Lora, Weights};
 use skyreels_core::diffusion::NoiseGenerator;
 use skyreels_core::{Event, Limits, Precision, Progress};
-use skyreels_train::data::Dataset;
-use skyreels_train::diffusion::{
-    Batch, Denoising, DiffusionTask, Dropout, Encoder, Loss, Noise, Recompute, loss_and_gradients,
-};
-use skyreels_train::loss::Objective;
+use skyreels_train::diffusion::{Denoising, DiffusionTask, Loss, Recompute, loss_and_gradients};
 use skyreels_train::optimise::{Gradients, LearningRate, LoraSettings, LowRank, Patterns, keys, trainable_only};
 use skyreels_train::run::{History, Note, RunSettings, Task, Trainer, latest};
 use skyreels_train::stage::Stage;
-use skyreels_vae::Tiling;
-use support::{networks, parts, schedule, settings, task, world, write_model};
-
-/// The bytes of every parameter.
-fn bytes<M: Published>(model: &M) -> BTreeMap<String, Vec<u8>> {
-    struct Reader(BTreeMap<String, Vec<u8>>);
-    impl PublishedVisitor for Reader {
-        fn visit<const D: usize>(&mut self, key: &Key, param: &Param<Tensor<D>>) {
-            self.0.insert(key.as_str().to_string(), param.val().into_data().into_bytes().to_vec());
-        }
-    }
-    let mut reader = Reader(BTreeMap::new());
-    model.visit_published(&mut reader);
-    reader.0
-}
+use support::{batch, bytes, networks, parts, schedule, settings, task, world, write_model};
 
 fn lora() -> LoraSettings {
     LoraSettings { rank: 3, alpha: Some(4.5), ..LoraSettings::default() }
@@ -81,23 +63,6 @@ fn updates_begin_as_nothing_to_the_bit_and_can_be_taken_away_again() {
         .collect();
     let variance = drawn.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>() / drawn.len() as f64;
     assert!((variance * 3.0 * 32.0 - 1.0).abs() < 0.2, "{variance}");
-}
-
-fn batch() -> Batch {
-    let device = Device::flex();
-    let parts = parts(Path::new("."), Precision::F32);
-    let guider = networks(&device, Precision::F32).pose_guider;
-    let encoder = Encoder {
-        vae: &parts.vae,
-        siglip: &parts.siglip,
-        guider: Some(&guider),
-        face_aware: None,
-        tiling: Tiling::Off,
-    };
-    let example = (0, encoder.encode(&world(1, 1).example(0).unwrap(), &device).unwrap());
-    let schedule = schedule();
-    let noise = Noise { seed: 5 };
-    Batch::draw(&[example], &Objective::new(&schedule), &schedule, &Dropout::default(), noise, &device).unwrap()
 }
 
 #[test]

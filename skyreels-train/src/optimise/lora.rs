@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use burn::module::Param;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
-use skyreels_core::checkpoint::{Published, initial_values, lora_keys, low_rank_update, save_lora};
+use skyreels_core::checkpoint::{
+    Key, Published, PublishedMapper, initial_values, lora_keys, low_rank_update, save_lora,
+};
 
 use super::adamw::Optimizer;
 use super::gradients::Gradients;
-use super::trained::{overwrite, stored};
+use super::trained::{stored, with_flat};
 use crate::{Error, Result};
 
 /// Which matrices learn through factors, and how wide those are.
@@ -76,28 +79,31 @@ struct Matrix {
 }
 
 impl LowRank {
+    /// Checks that these keys are matrices, which alone have factors.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for one that is none.
+    pub fn check<M: Published>(module: &M, keys: &BTreeSet<String>) -> Result<()> {
+        let shapes = module.published_shapes();
+        keys.iter().try_for_each(|key| layout(key, shapes.get(key).map(Vec::as_slice).unwrap_or_default()).map(drop))
+    }
+
     /// Updates that are still nothing: `B` is zero, `A` normal with the variance of PEFT's uniform values, `1 / (3 in)`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a key that is no matrix.
+    /// Those of [`check`](Self::check) and of the settings.
     pub fn new<M: Published>(module: &M, keys: &BTreeSet<String>, settings: &LoraSettings, seed: u64) -> Result<Self> {
         settings.validate()?;
         let shapes = module.published_shapes();
         let (mut matrices, mut factors) = (BTreeMap::new(), BTreeMap::new());
         for (key, frozen) in stored(module, keys) {
-            let shape = shapes.get(&key).map(Vec::as_slice).unwrap_or_default();
-            let (&[out, input], Some(names)) = (shape, lora_keys(&key)) else {
-                let reason = format!(
-                    "`{key}` is {shape:?}; only the weights of linear layers have factors: narrow the patterns of `keys`"
-                );
-                return Err(Error::invalid("lora", reason));
-            };
-            let device = frozen.device();
-            let mut down = initial_values(seed, &names[0], &[settings.rank, input]);
+            let (size, keys) = layout(&key, shapes.get(&key).map(Vec::as_slice).unwrap_or_default())?;
+            let (device, [out, input]) = (frozen.device(), size);
+            let mut down = initial_values(seed, &keys[0], &[settings.rank, input]);
             down.iter_mut().for_each(|value| *value /= 3f32.sqrt());
-            factors.insert(names[0].clone(), flat(down, &device));
-            factors.insert(names[1].clone(), Tensor::zeros([out * settings.rank], (&device, DType::F32)));
-            matrices.insert(key, Matrix { frozen, size: [out, input], keys: names });
+            factors.insert(keys[0].clone(), flat(down, &device));
+            factors.insert(keys[1].clone(), Tensor::zeros([out * settings.rank], (&device, DType::F32)));
+            matrices.insert(key, Matrix { frozen, size, keys });
         }
         Ok(Self { scale: settings.scale(), rank: settings.rank, matrices, factors })
     }
@@ -158,19 +164,12 @@ impl LowRank {
 
     /// The module with `W0 + s B A`.
     pub fn apply<M: Published>(&self, module: M) -> M {
-        let value = |matrix: &Matrix| {
-            let [down, up] = self.pair(matrix);
-            let [out, input] = matrix.size;
-            low_rank_update(matrix.frozen.clone().reshape(matrix.size), down, up).reshape([out * input])
-        };
-        let values = self.matrices.iter().map(|(key, matrix)| (key.clone(), value(matrix))).collect();
-        overwrite(module, &values)
+        module.map_published(&mut Setter { update: self, is_applied: true })
     }
 
     /// The module with `W0`, to the byte.
     pub fn without<M: Published>(&self, module: M) -> M {
-        let frozen = self.matrices.iter().map(|(key, matrix)| (key.clone(), matrix.frozen.clone())).collect();
-        overwrite(module, &frozen)
+        module.map_published(&mut Setter { update: self, is_applied: false })
     }
 
     /// Writes `A` and `s B`: what the program's `--lora` and diffusers add to `W0`.
@@ -181,6 +180,35 @@ impl LowRank {
         let named = |matrix: &Matrix| matrix.keys.clone().into_iter().zip(self.pair(matrix)).collect::<Vec<_>>();
         Ok(save_lora(self.matrices.values().flat_map(named).collect(), path)?)
     }
+}
+
+/// One matrix after the other: all together in f32 would be as large as the model.
+struct Setter<'a> {
+    update: &'a LowRank,
+    is_applied: bool,
+}
+
+impl PublishedMapper for Setter<'_> {
+    fn map<const D: usize>(&mut self, key: &Key, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(matrix) = self.update.matrices.get(key.as_str()) else { return param };
+        let frozen = matrix.frozen.clone();
+        if !self.is_applied {
+            return with_flat(param, frozen);
+        }
+        let [out, input] = matrix.size;
+        let [down, up] = self.update.pair(matrix);
+        with_flat(param, low_rank_update(frozen.reshape(matrix.size), down, up).reshape([out * input]))
+    }
+}
+
+/// Outputs and inputs of a matrix, and the keys of its factors.
+fn layout(key: &str, shape: &[usize]) -> Result<([usize; 2], [String; 2])> {
+    if let (&[out, input], Some(keys)) = (shape, lora_keys(key)) {
+        return Ok(([out, input], keys));
+    }
+    let reason =
+        format!("`{key}` is {shape:?}; only the weights of linear layers have factors: narrow the patterns of `keys`");
+    Err(Error::invalid("lora", reason))
 }
 
 fn flat(values: Vec<f32>, device: &Device) -> Tensor<1> {

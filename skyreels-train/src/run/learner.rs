@@ -40,7 +40,7 @@ impl Selection {
             return Err(Error::invalid("stage", reason));
         }
         // Before a run begins, not when its last stage does.
-        LowRank::new(networks, &low_rank, lora, 0)?;
+        LowRank::check(networks, &low_rank)?;
         Ok(Self { whole, low_rank })
     }
 
