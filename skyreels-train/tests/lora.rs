@@ -11,7 +11,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use skyreels_core::checkpoint::{LORA_FILE, Lora, Weights};
 use skyreels_core::diffusion::NoiseGenerator;
 use skyreels_core::{Event, Limits, Precision, Progress};
-use skyreels_train::diffusion::{Denoising, DiffusionTask, Loss, Recompute, loss_and_gradients};
+use skyreels_train::diffusion::{Denoising, DiffusionTask, Loader, Loss, Recompute, loss_and_gradients};
 use skyreels_train::optimise::{Gradients, LearningRate, LoraSettings, LowRank, Patterns, keys, trainable_only};
 use skyreels_train::run::{History, Note, RunSettings, Task, Trainer, latest};
 use skyreels_train::stage::Stage;
@@ -198,16 +198,21 @@ fn a_file_merged_into_the_frozen_weights_is_what_was_trained() {
         let stages = || around(average)[..2].to_vec();
         let (_, networks) = go_on(base.path(), run.path(), stages(), precision, u64::MAX);
         let newest = latest(run.path()).unwrap().unwrap();
-        let task =
-            DiffusionTask::new(parts(base.path(), precision), settings(), &world(1, 1), None, 7, &Device::flex())
-                .map(|task| task.loader())
-                .unwrap();
-        let frozen = task.networks(&newest).unwrap().valid();
+        let frozen = Loader::of(&parts(base.path(), precision), &Device::flex()).networks(&newest).unwrap().valid();
         let lora = Lora::open(&newest, 1.0, &Limits::default()).unwrap();
         assert_eq!(lora.keys().count(), 8);
         let merged = Lora::merge(&[lora], frozen.transformer.clone(), Progress::none()).unwrap();
         let trained = bytes(&networks.transformer);
         assert!(bytes(&merged) == trained && bytes(&frozen.transformer) != trained, "{precision}");
+        // Factors are not forgotten when a configuration does.
+        let part = tempfile::tempdir().unwrap();
+        go_on(base.path(), part.path(), stages(), precision, 4);
+        let forgotten = vec![stages()[0].clone(), Stage { lora: None, ..stages()[1].clone() }];
+        let data = world(3, 1);
+        let task =
+            DiffusionTask::new(parts(base.path(), precision), settings(), &data, None, 7, &Device::flex()).unwrap();
+        let resumed = Trainer::resume(task, || unreachable!(), RunSettings::new(7, forgotten), part.path());
+        assert!(resumed.unwrap_err().to_string().contains("no `lora`"), "{precision}");
         // A run that is over is found as it ended.
         let (_, again) = go_on(base.path(), run.path(), stages(), precision, u64::MAX);
         assert!(bytes(&again.transformer) == trained, "{precision}");

@@ -89,6 +89,16 @@ impl Learner {
 
     /// Goes on where a checkpoint was written; `networks` are those of the checkpoint.
     pub(super) fn restore<M: Published>(&mut self, networks: M, stage: &Stage, saved: Saved) -> Result<M> {
+        if self.lora.is_none() {
+            let parameters = networks.published_shapes();
+            if let Some(key) = saved.values.keys().find(|key| !parameters.contains_key(*key)) {
+                let reason = format!(
+                    "the checkpoint has `{key}`, and `{}` no `lora`: resume with the settings it began with",
+                    stage.name
+                );
+                return Err(Error::invalid("resume", reason));
+            }
+        }
         self.optimizer = Optimizer::new(&stage.optimizer).with_state(saved.optimizer)?;
         if let (Some(decay), Some(steps)) = (stage.average, saved.state.average_steps) {
             self.average = Some(Average::restored(decay, steps, saved.average));
