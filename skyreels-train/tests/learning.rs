@@ -10,9 +10,9 @@ use skyreels_core::Precision;
 use skyreels_core::checkpoint::Weights;
 use skyreels_core::{Device, Event, Limits, Progress};
 use skyreels_train::data::RenderedWorld;
-use skyreels_train::diffusion::{DiffusionTask, Dropout};
+use skyreels_train::diffusion::{DiffusionSettings, DiffusionTask, Dropout};
 use skyreels_train::loss::Reading;
-use skyreels_train::optimise::LearningRate;
+use skyreels_train::optimise::{AdamWSettings, LearningRate};
 use skyreels_train::run::{History, Note, RunSettings, Task, Trainer, latest};
 use skyreels_train::stage::{Begin, LossSettings, PatchConvolution, Projector, Stage};
 use support::{parts, settings, task, world, write_model};
@@ -161,6 +161,47 @@ fn other_settings_and_patterns_without_parameters_are_refused() {
     let other = RunSettings { seed: 8, ..run_settings(100) };
     let error = Trainer::resume(second, || unreachable!(), other, run.path()).unwrap_err().to_string();
     assert!(error.contains("seed 7"), "{error}");
+}
+
+/// Losses of a few steps, and the one on held-out examples behind them.
+fn losses(settings: DiffusionSettings, stage: Stage) -> (Vec<f64>, f64) {
+    let (base, run) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    write_model(base.path());
+    let (data, held_out) = data();
+    let parts = parts(base.path(), Precision::F32);
+    let task = DiffusionTask::new(parts, settings, &data, Some(&held_out), 7, &Device::flex()).unwrap();
+    let networks = task.networks(base.path()).unwrap();
+    let mut trainer = Trainer::start(task, networks, RunSettings::new(7, vec![stage]), run.path()).unwrap();
+    for _ in 0..3 {
+        trainer.step().unwrap();
+    }
+    (trainer.history().losses(), trainer.task().held_out_loss(trainer.networks()).unwrap().unwrap())
+}
+
+#[test]
+fn examples_made_ahead_change_no_loss() {
+    let stage = || Stage { accumulate: 2, ..Stage::new("x", &["transformer.*"], 3, 4, LearningRate::constant(1e-3)) };
+    // Nothing is kept, so that every example is made again each time.
+    let with = |ahead| losses(DiffusionSettings { ahead, cache_megabytes: 0, ..settings() }, stage());
+    assert_eq!(with(true), with(false));
+}
+
+#[test]
+fn held_out_losses_are_comparable_whatever_was_trained_with() {
+    let with = |face_aware, held_out_loss, dropout| {
+        let loss = LossSettings { face_aware, ..LossSettings::default() };
+        // Nothing is learned, so that the networks are the same.
+        let stage = Stage::new("x", &["transformer.*"], 3, 1, LearningRate::constant(0.0));
+        let stage = Stage { loss, dropout, optimizer: AdamWSettings { weight_decay: 0.0, ..stage.optimizer }, ..stage };
+        losses(DiffusionSettings { held_out_loss, ..settings() }, stage).1
+    };
+    let all = Dropout::default();
+    let plain = with(None, None, all);
+    assert_ne!(with(Some(Reading::Rescaled), None, all), plain, "its own loss weighs errors");
+    assert_eq!(with(Some(Reading::Rescaled), Some(LossSettings::default()), all), plain);
+    // A condition that is left out now and then is there on held-out examples, one that is never there is not.
+    assert_eq!(with(None, None, Dropout { guide: 0.5, ..all }), plain);
+    assert_ne!(with(None, None, Dropout { guide: 1.0, ..all }), plain);
 }
 
 #[test]

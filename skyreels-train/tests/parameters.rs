@@ -8,13 +8,10 @@ use burn::tensor::{Device, Tensor};
 use skyreels_core::checkpoint::{Key, Published, PublishedVisitor, SHARD_BYTES, Weights, fill, save};
 use skyreels_core::{Limits, Precision};
 use skyreels_dit::{Transformer, TransformerConfig};
-use skyreels_train::data::Dataset;
-use skyreels_train::diffusion::{Batch, Dropout, Encoder, Loss, Noise, Recompute, loss_and_gradients};
-use skyreels_train::loss::Objective;
+use skyreels_train::diffusion::{Loss, Recompute, loss_and_gradients};
 use skyreels_train::optimise::{AdamWSettings, Optimizer, trainable_only};
 use skyreels_train::stage::{Begin, PatchConvolution, Projector, from_image_to_video};
-use skyreels_vae::Tiling;
-use support::{networks, parts, random, schedule, transformer, world};
+use support::{batch, networks, random, schedule, transformer};
 
 /// Values in the stored layout, by key.
 fn values<M: Published>(module: &M) -> BTreeMap<String, Vec<f32>> {
@@ -28,24 +25,6 @@ fn values<M: Published>(module: &M) -> BTreeMap<String, Vec<f32>> {
     let mut reader = Reader(BTreeMap::new());
     module.visit_published(&mut reader);
     reader.0
-}
-
-/// A batch for a frozen guider.
-fn batch() -> Batch {
-    let device = Device::flex();
-    let parts = parts(std::path::Path::new("."), Precision::F32);
-    let guider = networks(&device, Precision::F32).pose_guider;
-    let encoder = Encoder {
-        vae: &parts.vae,
-        siglip: &parts.siglip,
-        guider: Some(&guider),
-        face_aware: None,
-        tiling: Tiling::Off,
-    };
-    let example = (0, encoder.encode(&world(1, 1).example(0).unwrap(), &device).unwrap());
-    let schedule = schedule();
-    let noise = Noise { seed: 5 };
-    Batch::draw(&[example], &Objective::new(&schedule), &schedule, &Dropout::default(), noise, &device).unwrap()
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use burn::tensor::{Device, Tensor};
-use skyreels_core::checkpoint::{Published, PublishedVisitor};
+use skyreels_core::checkpoint::Published;
 use skyreels_core::pixels::frames_to_tensor;
 use skyreels_core::{Frame, Precision, Progress};
 use skyreels_train::data::{Dataset, Example, Latents, Moving, RenderedWorld};
@@ -15,7 +15,7 @@ use skyreels_train::diffusion::{
 use skyreels_train::loss::{FaceAware, Objective};
 use skyreels_train::optimise::{AdamWSettings, Gradients, Optimizer, trainable_only};
 use skyreels_vae::Tiling;
-use support::{networks, parts, schedule, world};
+use support::{bytes, networks, parts, schedule, world};
 
 /// The same example, of which the networks that are never trained cannot see video and face any more.
 fn with_kept(example: &Example, parts: &Parts, encoded: &Encoded, device: &Device) -> Example {
@@ -116,23 +116,6 @@ fn only_what_a_stage_trains_has_gradients_and_everything_else_stays_to_the_byte(
             assert_eq!(after[key] != *value, trained.contains(key), "{key}");
         }
     }
-}
-
-/// The bytes of every parameter.
-fn bytes(model: &Denoising) -> BTreeMap<String, Vec<u8>> {
-    struct Reader(BTreeMap<String, Vec<u8>>);
-    impl PublishedVisitor for Reader {
-        fn visit<const D: usize>(
-            &mut self,
-            key: &skyreels_core::checkpoint::Key,
-            param: &burn::module::Param<Tensor<D>>,
-        ) {
-            self.0.insert(key.as_str().to_string(), param.val().into_data().into_bytes().to_vec());
-        }
-    }
-    let mut reader = Reader(BTreeMap::new());
-    model.visit_published(&mut reader);
-    reader.0
 }
 
 #[test]

@@ -43,6 +43,44 @@ fn train_writes_a_model_that_animates_and_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn a_lora_is_trained_beside_the_model_and_added_when_that_animates() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path();
+    tiny(place);
+    config(place, "base.toml", "diffusion", "transformer.proj_out.*", 3);
+    // What lies over it trains factors in the place of that, for fewer steps.
+    let over = "[run]\nvalidate_every = 0\n[[run.stages]]\nsteps = 2\nparameters = { train = [] }\n\
+                learning_rate = { peak = 0.1 }\nlora = { rank = 2, alpha = 4.0 }\n";
+    fs::write(place.join("lora.toml"), over).unwrap();
+    let command = "train --config {}/base.toml --with {}/lora.toml --seed 5 -o {}/run --json";
+    let (out, _) = accepted(place, command);
+    let events = events(&out);
+    assert_eq!(events.iter().filter(|event| event["event"] == "step").count(), 2);
+    let lora = place.join("run/step_00000002/pytorch_lora_weights.safetensors");
+    let done = events.iter().find(|event| event["event"] == "done").unwrap();
+    assert_eq!(done["lora"], lora.to_str().unwrap());
+    says(&fs::read_to_string(place.join("run/step_00000002/training_state/state.json")).unwrap(), &["\"seed\": 5"]);
+
+    let latents = |options: &str, kept: &str| {
+        let run =
+            format!("{} --model {{}}/tiny {options} --keep-intermediates {{}}/{kept} -o {{}}/out.mp4", common::demo(1));
+        accepted(place, &run);
+        fs::read(place.join(kept).join("latents.safetensors")).unwrap()
+    };
+    let plain = latents("", "plain");
+    assert!(latents(&format!("--lora {}:0", lora.display()), "none") == plain, "a strength of 0 is none");
+    assert!(latents(&format!("--lora {}", lora.display()), "with") != plain);
+
+    let refuse = |file: &str| {
+        let run = format!("{} --model {{}}/tiny --lora {file} -o {{}}/refused.mp4", common::demo(1));
+        refused(place, &run)
+    };
+    says(&refuse("{}/absent.safetensors"), &["absent.safetensors"]);
+    says(&refuse("{}/tiny/transformer/diffusion_pytorch_model.safetensors"), &["lora_A"]);
+    says(&refuse(&format!("{}:nan", lora.display())), &["strength"]);
+}
+
+#[test]
 fn configurations_that_make_no_run_are_refused_by_name() {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path();
@@ -56,4 +94,6 @@ fn configurations_that_make_no_run_are_refused_by_name() {
     fs::write(place.join("bad.json"), "{\"model\": \"tiny\"").unwrap();
     says(&refused(place, "train --config {}/bad.json -o {}/bad"), &["bad.json"]);
     says(&refused(place, "train --config {}/absent.toml -o {}/bad"), &["absent.toml"]);
+    fs::write(place.join("over.toml"), "[run]\nsteps = 3\n").unwrap();
+    says(&refused(place, "train --config {}/typo.toml --with {}/over.toml -o {}/bad"), &["over.toml", "steps"]);
 }

@@ -112,7 +112,7 @@ fn split(tensors: BTreeMap<String, Stored>, shard_bytes: usize) -> Vec<Vec<(Stri
 }
 
 /// Writes a file that has yet to take its name.
-fn write_shard(tensors: &[(String, Stored)], path: &Path) -> Result<OutputFile> {
+pub(super) fn write_shard(tensors: &[(String, Stored)], path: &Path) -> Result<OutputFile> {
     let mut file = OutputFile::create(path)?;
     let metadata = Some([("format".to_string(), "pt".to_string())].into());
     let views = tensors.iter().map(|(key, tensor)| (key, tensor));
@@ -125,13 +125,17 @@ fn write_shard(tensors: &[(String, Stored)], path: &Path) -> Result<OutputFile> 
 }
 
 /// A parameter that is read from its device only while its bytes are written.
-struct Stored {
+pub(super) struct Stored {
     shape: Shape,
     dtype: DType,
     read: Box<dyn Fn() -> TensorData>,
 }
 
 impl Stored {
+    pub(super) fn of<const D: usize>(tensor: Tensor<D>) -> Self {
+        Self { shape: tensor.shape(), dtype: tensor.dtype(), read: Box::new(move || tensor.clone().into_data()) }
+    }
+
     fn bytes(&self) -> usize {
         self.shape.num_elements() * self.dtype.size()
     }
@@ -165,9 +169,6 @@ struct Collector(BTreeMap<String, Stored>);
 
 impl PublishedVisitor for Collector {
     fn visit<const D: usize>(&mut self, key: &Key, param: &Param<Tensor<D>>) {
-        let tensor = param.transform_for_save().base();
-        let stored =
-            Stored { shape: tensor.shape(), dtype: tensor.dtype(), read: Box::new(move || tensor.clone().into_data()) };
-        self.0.insert(key.as_str().to_string(), stored);
+        self.0.insert(key.as_str().to_string(), Stored::of(param.transform_for_save().base()));
     }
 }

@@ -1,6 +1,6 @@
 //! One memory-mapped safetensors file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
@@ -19,6 +19,8 @@ const LENGTH_FIELD: u64 = 8;
 #[derive(Debug)]
 pub(super) struct Shard {
     pub(super) path: PathBuf,
+    /// Words in the header.
+    pub(super) metadata: HashMap<String, String>,
     map: Mmap,
 }
 
@@ -71,7 +73,8 @@ impl Shard {
                 (key, place)
             })
             .collect();
-        Ok((Self { path: path.to_path_buf(), map }, places))
+        let words = metadata.metadata().clone().unwrap_or_default();
+        Ok((Self { path: path.to_path_buf(), metadata: words, map }, places))
     }
 
     /// The little-endian bytes of a tensor.

@@ -116,6 +116,11 @@ impl Weights {
         &self.root
     }
 
+    /// What the header of a file says under a name.
+    pub fn metadata(&self, name: &str) -> Option<&str> {
+        self.shards.iter().find_map(|shard| shard.metadata.get(name)).map(String::as_str)
+    }
+
     /// The tensors whose keys begin with `prefix`, under the rest of their keys.
     #[must_use]
     pub fn subset(&self, prefix: &str) -> Self {

@@ -22,6 +22,15 @@ pub struct Dropout {
     pub identity: f64,
 }
 
+impl Dropout {
+    /// What is left out always, and so is no condition of this model: on examples that are not trained on, it is left out too.
+    #[must_use]
+    pub fn always(&self) -> Self {
+        let always = |share: f64| f64::from(u8::from(share >= 1.0));
+        Self { image: always(self.image), guide: always(self.guide), identity: always(self.identity) }
+    }
+}
+
 /// The random numbers of a run: those of an example depend on the seed and its cursor alone.
 ///
 /// No generator has a state that would have to be kept: whoever goes on at a cursor, or computes a part of a batch on another device,

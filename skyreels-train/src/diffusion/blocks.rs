@@ -84,7 +84,10 @@ fn embedding(model: &Denoising, batch: &Batch, cotangent: Cotangent, sum: &mut G
     let product = against(tokens.video, cotangent.video)
         + against(tokens.identity, cotangent.identity)
         + against(tokens.time, cotangent.time);
-    sum.add(differentiate(&product, model, pieces.as_deref()));
+    // Where blocks alone are trained, nothing in front of them is.
+    if product.is_tracked() {
+        sum.add(differentiate(&product, model, pieces.as_deref()));
+    }
     Ok(())
 }
 

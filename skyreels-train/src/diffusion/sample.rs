@@ -8,6 +8,7 @@ use skyreels_core::pixels::frames_to_tensor;
 use skyreels_dit::Trace;
 use skyreels_vae::Tiling;
 
+use super::batch::Dropout;
 use super::denoising::Denoising;
 use super::encode::{Encoded, GuideClip};
 use super::gradients::rotary;
@@ -31,7 +32,8 @@ impl Default for Sampling {
     }
 }
 
-/// Latents of a video from noise, under the conditions of an example: DDIM, as at inference. Networks are without gradients.
+/// Latents of a video from noise, under the conditions of an example but those that are `dropped` (with a share of 1): DDIM, as at
+/// inference. Networks are without gradients.
 ///
 /// # Shapes
 /// `-> [1, frames, channels, height, width]`, scaled, f32
@@ -43,11 +45,15 @@ pub fn sample_latents(
     example: &Encoded,
     schedule: &Schedule,
     sampling: &Sampling,
+    dropped: &Dropout,
     noise: &mut NoiseGenerator,
 ) -> Result<Tensor<5>> {
     let transformer = &networks.transformer;
     let shape = example.video[0].dims();
     let device = example.video[0].device();
+    let dropped = dropped.always();
+    let [image_kept, guide_kept, identity_kept] =
+        [dropped.image, dropped.guide, dropped.identity].map(|share| 1.0 - share);
     let control = match &example.guide {
         GuideClip::Latents(latents) => latents.clone(),
         GuideClip::Frames(frames) => {
@@ -56,13 +62,14 @@ pub fn sample_latents(
             networks.pose_guider.scale(posterior.mean).swap_dims(1, 2)
         }
     };
+    let control = control.mul_scalar(guide_kept);
     let [_, frames, channels, height, width] = shape;
     let [mean, deviation] = example.image.clone();
-    let image = mean.clone() + deviation * noise.normal(mean.dims(), &device);
+    let image = (mean.clone() + deviation * noise.normal(mean.dims(), &device)).mul_scalar(image_kept);
     let rest = Tensor::zeros([1, frames - 1, channels, height, width], (&device, DType::F32));
     let image = if frames > 1 { Tensor::cat(vec![image, rest], 1) } else { image };
 
-    let face = transformer.embed_identity(example.identity.clone())?;
+    let face = transformer.embed_identity(example.identity.clone().mul_scalar(identity_kept))?;
     let nobody = transformer.embed_identity(example.identity.zeros_like())?;
     let mut latents: Tensor<5> = noise.normal(shape, &device);
     let tables = rotary(transformer.config(), &latents)?;

@@ -20,11 +20,11 @@ use super::denoising::Denoising;
 use super::encode::{Encoded, Encoder};
 use super::gradients::{Loss, loss_and_gradients, loss_only};
 use super::sample::{Sampling, sample_latents};
-use crate::data::{Dataset, Order};
+use crate::data::{Ahead, Dataset, Order};
 use crate::loss::Objective;
 use crate::optimise::Gradients;
 use crate::run::{Samples, Task, link_others, save_component};
-use crate::stage::Stage;
+use crate::stage::{LossSettings, Stage};
 use crate::{Error, Result};
 
 /// Folders of the trained components in a model directory.
@@ -45,13 +45,17 @@ pub struct DiffusionSettings {
     pub held_out: u64,
     /// Samples that are shown.
     pub sampling: Sampling,
+    /// The loss on held-out examples; by default that of the stage. Runs with different losses are compared by one that is named here.
+    pub held_out_loss: Option<LossSettings>,
+    /// Whether the next examples are read or rendered while a step is computed; the results are the same.
+    pub ahead: bool,
     /// Megabytes of encoded examples that are kept in memory; those beyond are encoded again when they come back.
     pub cache_megabytes: usize,
 }
 
 impl Default for DiffusionSettings {
     fn default() -> Self {
-        Self { held_out: 8, sampling: Sampling::default(), cache_megabytes: 2000 }
+        Self { held_out: 8, held_out_loss: None, ahead: true, sampling: Sampling::default(), cache_megabytes: 2000 }
     }
 }
 
@@ -83,6 +87,7 @@ pub struct DiffusionTask<'a> {
     seed: u64,
     device: Device,
     cache: Mutex<Cache>,
+    ahead: Ahead,
     stage: Option<Current>,
 }
 
@@ -123,8 +128,8 @@ impl<'a> DiffusionTask<'a> {
         if data.is_empty() {
             return Err(Error::invalid("data", "there is no example"));
         }
-        let (device, cache) = (device.clone(), Mutex::default());
-        Ok(Self { parts, settings, data, held_out, seed, device, cache, stage: None })
+        let (device, cache, ahead) = (device.clone(), Mutex::default(), Ahead::default());
+        Ok(Self { parts, settings, data, held_out, seed, device, cache, ahead, stage: None })
     }
 
     /// The networks of a model directory, ready for training.
@@ -159,10 +164,12 @@ impl<'a> DiffusionTask<'a> {
             vae: &self.parts.vae,
             siglip: &self.parts.siglip,
             guider: current.guider.as_ref(),
-            face_aware: current.stage.loss.weights(),
+            face_aware: self.loss(current, is_held_out).weights(),
             tiling: Tiling::On,
         };
-        let encoded = Arc::new(encoder.encode(&data.example(index)?, &self.device)?);
+        let ahead = if is_held_out { None } else { self.ahead.take(index) };
+        let example = ahead.map_or_else(|| data.example(index), Ok)?;
+        let encoded = Arc::new(encoder.encode(&example, &self.device)?);
         let [_, frames, _, height, width] = encoded.video[0].dims();
         let mut cache = self.lock();
         cache.sizes = Some(([frames, height, width], encoded.identity.dims()[1]));
@@ -174,13 +181,34 @@ impl<'a> DiffusionTask<'a> {
         Ok(encoded)
     }
 
-    fn objective(&self, stage: &Stage) -> Objective<'_> {
-        Objective::new(&self.parts.schedule).measured_on(stage.loss.measured_on.into())
+    fn loss(&self, current: &Current, is_held_out: bool) -> LossSettings {
+        self.settings.held_out_loss.filter(|_| is_held_out).unwrap_or(current.stage.loss)
     }
 
-    fn batch(&self, examples: &[(u64, Arc<Encoded>)], dropout: &Dropout, noise: Noise) -> Result<Batch> {
-        let objective = self.objective(&self.current()?.stage);
-        Batch::draw(examples, &objective, &self.parts.schedule, dropout, noise, &self.device)
+    fn objective(&self, loss: LossSettings) -> Objective<'_> {
+        Objective::new(&self.parts.schedule).measured_on(loss.measured_on.into())
+    }
+
+    /// Numbers of the examples that follow those of a part of a batch and are not encoded yet.
+    fn next(&self, cursors: &Range<u64>, stage: &Stage) -> Vec<u64> {
+        if !self.settings.ahead {
+            return Vec::new();
+        }
+        let order = Order::new(self.data.len(), self.seed);
+        let part = stage.batch / stage.accumulate;
+        let cache = self.lock();
+        let next = cursors.clone().map(|cursor| order.index(cursor + part));
+        next.filter(|index| !cache.encoded.contains_key(&(false, *index))).collect()
+    }
+
+    fn batch(
+        &self,
+        examples: &[(u64, Arc<Encoded>)],
+        objective: &Objective,
+        dropout: &Dropout,
+        noise: Noise,
+    ) -> Result<Batch> {
+        Batch::draw(examples, objective, &self.parts.schedule, dropout, noise, &self.device)
     }
 }
 
@@ -234,8 +262,11 @@ impl Task for DiffusionTask<'_> {
         }
         let trains_guider = keys.iter().any(|key| key.starts_with(GUIDER));
         let guider = (!trains_guider).then(|| networks.pose_guider.valid());
-        // What is kept may depend on the guider and on the loss.
-        *self.lock() = Cache::default();
+        // What is kept depends on the loss, and on a guider: one that is frozen and was is the same.
+        let frozen = |current: &Current| current.guider.is_some() && current.stage.loss == stage.loss;
+        if guider.is_none() || !self.stage.as_ref().is_some_and(frozen) {
+            *self.lock() = Cache::default();
+        }
         self.stage = Some(Current { stage: stage.clone(), guider });
         Ok(networks)
     }
@@ -244,11 +275,14 @@ impl Task for DiffusionTask<'_> {
         let stage = &self.current()?.stage;
         let order = Order::new(self.data.len(), self.seed);
         let examples = cursors
+            .clone()
             .map(|cursor| Ok((cursor, self.encoded(self.data, false, order.index(cursor))?)))
             .collect::<Result<Vec<_>>>()?;
-        let batch = self.batch(&examples, &stage.dropout, Noise { seed: self.seed })?;
-        let loss = Loss { objective: self.objective(stage), share };
-        loss_and_gradients(networks, &batch, &loss, stage.recompute)
+        let objective = self.objective(stage.loss);
+        let batch = self.batch(&examples, &objective, &stage.dropout, Noise { seed: self.seed })?;
+        let next = self.next(&cursors, stage);
+        let loss = Loss { objective, share };
+        self.ahead.during(self.data, next, || loss_and_gradients(networks, &batch, &loss, stage.recompute))
     }
 
     fn flops(&self, networks: &Denoising, examples: u64) -> u64 {
@@ -263,13 +297,15 @@ impl Task for DiffusionTask<'_> {
         if count == 0 {
             return Ok(None);
         }
-        let loss = Loss { objective: self.objective(&self.current()?.stage), share: 1.0 };
+        let current = self.current()?;
+        let loss = Loss { objective: self.objective(self.loss(current, true)), share: 1.0 };
+        let dropped = current.stage.dropout.always();
         let mut sum = 0.0;
         for index in 0..count {
             let example = self.encoded(data, true, index)?;
             let examples: Vec<_> =
                 (0..HELD_OUT_DRAWS).map(|draw| (index * HELD_OUT_DRAWS + draw, example.clone())).collect();
-            let batch = self.batch(&examples, &Dropout::default(), Noise { seed: HELD_OUT_SEED })?;
+            let batch = self.batch(&examples, &loss.objective, &dropped, Noise { seed: HELD_OUT_SEED })?;
             sum += loss_only(networks, &batch, &loss)?;
         }
         Ok(Some(sum / count as f64))
@@ -279,13 +315,13 @@ impl Task for DiffusionTask<'_> {
     fn samples(&self, networks: &Denoising) -> Result<Option<Samples>> {
         let Some(data) = self.held_out else { return Ok(None) };
         let count = self.settings.sampling.examples.min(data.len());
-        let networks = networks.valid();
+        let (networks, dropped) = (networks.valid(), self.current()?.stage.dropout.always());
+        let (schedule, sampling) = (&self.parts.schedule, &self.settings.sampling);
         let mut rows = Vec::new();
         for index in 0..count {
             let encoded = self.encoded(data, true, index)?;
             let mut noise = NoiseGenerator::new(HELD_OUT_SEED ^ index);
-            let latents =
-                sample_latents(&networks, &encoded, &self.parts.schedule, &self.settings.sampling, &mut noise)?;
+            let latents = sample_latents(&networks, &encoded, schedule, sampling, &dropped, &mut noise)?;
             let video = self.parts.vae.unscale(latents.swap_dims(1, 2));
             let video = self.parts.vae.decode(video, Tiling::On, Progress::none())?;
             let [_, _, frames, height, width] = video.dims();

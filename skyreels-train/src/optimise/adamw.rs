@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::module::Param;
 use burn::optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer as _};
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{DType, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use skyreels_core::checkpoint::{Key, Published, PublishedMapper};
 
@@ -70,6 +70,22 @@ impl Optimizer {
         module.map_published(&mut Step { optimizer: self, gradients, learning_rate })
     }
 
+    /// The next value of a parameter, f32 as its gradient, wherever it is kept.
+    pub(super) fn advance(
+        &mut self,
+        key: &str,
+        value: Tensor<1>,
+        gradient: Tensor<1>,
+        learning_rate: f64,
+    ) -> Tensor<1> {
+        let gradient = gradient.to_device(&value.device());
+        let (value, state) = self.adamw.step(learning_rate, value, gradient, self.states.remove(key));
+        if let Some(state) = state {
+            self.states.insert(key.to_string(), state);
+        }
+        value
+    }
+
     /// Moments and steps, flat f32 tensors by key.
     pub fn state(&self) -> BTreeMap<String, Tensor<1>> {
         let mut tensors = BTreeMap::new();
@@ -132,20 +148,15 @@ impl PublishedMapper for Step<'_> {
     fn map<const D: usize>(&mut self, key: &Key, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let key = key.as_str();
         let Some(gradient) = self.gradients.take(key) else { return param };
-        let Optimizer { adamw, states, masters } = &mut *self.optimizer;
+        let optimizer = &mut *self.optimizer;
         let reduced = param.val().dtype() != DType::F32;
-        let value = match masters.remove(key) {
+        let value = match optimizer.masters.remove(key) {
             Some(master) => master,
             None => flat(&param).cast(DType::F32),
         };
-        let device: Device = value.device();
-        let gradient = gradient.to_device(&device);
-        let (value, state) = adamw.step(self.learning_rate, value, gradient, states.remove(key));
-        if let Some(state) = state {
-            states.insert(key.to_string(), state);
-        }
+        let value = optimizer.advance(key, value, gradient, self.learning_rate);
         if reduced {
-            masters.insert(key.to_string(), value.clone());
+            optimizer.masters.insert(key.to_string(), value.clone());
         }
         with_flat(param, value)
     }

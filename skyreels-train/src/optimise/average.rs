@@ -24,21 +24,27 @@ impl Average {
         Self { decay, steps: 0, values: values(module, keys) }
     }
 
+    /// The same of values that are not in the model: factors of a LoRA.
+    #[must_use]
+    pub(crate) fn and(mut self, others: &BTreeMap<String, Tensor<1>>) -> Self {
+        self.values.extend(others.iter().map(|(key, value)| (key.clone(), value.clone())));
+        self
+    }
+
     /// An average that goes on.
     pub(crate) fn restored(decay: f64, steps: u64, values: BTreeMap<String, Tensor<1>>) -> Self {
         Self { decay, steps, values }
     }
 
-    /// Takes over the values after a step; `masters` are those that the model has in fewer bits.
-    pub(crate) fn update<M: Published>(&mut self, module: &M, masters: &BTreeMap<String, Tensor<1>>) {
+    /// Takes over the values after a step; `kept` are those that the model has in fewer bits, or has not.
+    pub(crate) fn update<M: Published>(&mut self, module: &M, mut kept: BTreeMap<String, Tensor<1>>) {
         self.steps += 1;
         let n = self.steps as f64;
         let decay = self.decay.min((1.0 + n) / (10.0 + n));
-        let keys = self.values.keys().cloned().collect();
-        let mut present = values(module, &keys);
-        present.extend(masters.iter().map(|(key, master)| (key.clone(), master.clone())));
+        let keys = self.values.keys().filter(|key| !kept.contains_key(*key)).cloned().collect();
+        kept.extend(values(module, &keys));
         for (key, average) in &mut self.values {
-            if let Some(value) = present.remove(key) {
+            if let Some(value) = kept.remove(key) {
                 *average = average.clone().mul_scalar(decay) + value.mul_scalar(1.0 - decay);
             }
         }

@@ -88,6 +88,10 @@ impl Gradients {
         Self { by_key: self.by_key.into_iter().map(|(key, gradient)| (key, gradient.to_device(device))).collect() }
     }
 
+    pub(super) fn insert(&mut self, key: String, gradient: Tensor<1>) {
+        self.by_key.insert(key, gradient);
+    }
+
     pub(super) fn take(&mut self, key: &str) -> Option<Tensor<1>> {
         self.by_key.remove(key)
     }

@@ -64,6 +64,11 @@ pub(super) fn with_flat<const D: usize>(param: Param<Tensor<D>>, value: Tensor<1
 
 /// Values of these keys as f32.
 pub(crate) fn values<M: Published>(module: &M, keys: &BTreeSet<String>) -> BTreeMap<String, Tensor<1>> {
+    stored(module, keys).into_iter().map(|(key, value)| (key, value.cast(DType::F32))).collect()
+}
+
+/// Values of these keys in their own types.
+pub(super) fn stored<M: Published>(module: &M, keys: &BTreeSet<String>) -> BTreeMap<String, Tensor<1>> {
     let mut reader = Reader { keys, found: BTreeMap::new() };
     module.visit_published(&mut reader);
     reader.found
@@ -77,7 +82,7 @@ struct Reader<'a> {
 impl PublishedVisitor for Reader<'_> {
     fn visit<const D: usize>(&mut self, key: &Key, param: &Param<Tensor<D>>) {
         if self.keys.contains(key.as_str()) {
-            self.found.insert(key.as_str().to_string(), flat(param).cast(DType::F32));
+            self.found.insert(key.as_str().to_string(), flat(param));
         }
     }
 }

@@ -3,8 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use skyreels_core::Error as CoreError;
-use skyreels_core::checkpoint::{Published, SHARD_BYTES, save};
+use burn::module::Param;
+use burn::tensor::{DType, Tensor};
+use safetensors::Dtype;
+use skyreels_core::checkpoint::{Key, LORA_FILE, Published, PublishedVisitor, SHARD_BYTES, Weights, as_stored, save};
+use skyreels_core::{Error as CoreError, Limits};
 
 use crate::Result;
 
@@ -13,16 +16,51 @@ const STEM: &str = "diffusion_pytorch_model";
 /// Folders nest no deeper in a published model.
 const MOST_LEVELS: usize = 4;
 
-/// Writes a component's weights into `directory/name`, with the configuration of `base/name`.
+/// Writes a component's weights into `directory/name`, with the configuration of `base/name`. A component that is still that of the
+/// base, to the byte, is linked (or copied) instead.
 ///
 /// # Errors
 /// When a file cannot be read or written.
 pub fn save_component<M: Published>(module: &M, base: &Path, directory: &Path, name: &str) -> Result<()> {
     let folder = directory.join(name);
+    if is_unchanged(module, &base.join(name)) {
+        return link(&base.join(name), &folder, &[], MOST_LEVELS);
+    }
     fs::create_dir_all(&folder).map_err(CoreError::io("create", &folder))?;
     let (from, to) = (base.join(name).join("config.json"), folder.join("config.json"));
     fs::copy(&from, &to).map_err(CoreError::io("copy", &from))?;
     Ok(save(module, &folder, STEM, SHARD_BYTES)?)
+}
+
+/// Whether every parameter has the type and the bytes that it has in the weights of `component`.
+fn is_unchanged<M: Published>(module: &M, component: &Path) -> bool {
+    let Ok(weights) = Weights::open(component, &Limits::default()) else { return false };
+    let mut comparison = Comparison { equal: weights.len() == module.published_shapes().len(), weights };
+    module.visit_published(&mut comparison);
+    comparison.equal
+}
+
+struct Comparison {
+    weights: Weights,
+    equal: bool,
+}
+
+impl PublishedVisitor for Comparison {
+    fn visit<const D: usize>(&mut self, key: &Key, param: &Param<Tensor<D>>) {
+        // The first difference decides: what is trained is hardly ever read twice.
+        if !self.equal {
+            return;
+        }
+        let value = as_stored(param, param.val());
+        let dtype = match value.dtype() {
+            DType::F32 => Dtype::F32,
+            DType::F16 => Dtype::F16,
+            _ => Dtype::BF16,
+        };
+        self.equal = self.weights.raw(key.as_str()).is_some_and(|(shape, stored, bytes)| {
+            stored == dtype && shape == value.dims() && *value.into_data().into_bytes() == *bytes
+        });
+    }
 }
 
 /// Puts everything of the model directory `base` into `directory` that is not there yet, but the folders in `except`: as hard links
@@ -39,8 +77,8 @@ fn link(from: &Path, to: &Path, except: &[&str], levels: usize) -> Result<()> {
     for entry in fs::read_dir(from).map_err(CoreError::io("read", from))? {
         let entry = entry.map_err(CoreError::io("read", from))?;
         let name = entry.file_name();
-        // Neither a state of training nor half-written files are part of a model.
-        let skipped = |name: &str| except.contains(&name) || name.starts_with('.');
+        // Neither a state of training nor half-written files are part of a model, nor is the LoRA of another run.
+        let skipped = |name: &str| except.contains(&name) || name.starts_with('.') || name == LORA_FILE;
         if name.to_str().is_none_or(skipped) {
             continue;
         }

@@ -1,56 +1,23 @@
 //! The loop.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use burn::module::Module;
 use skyreels_core::Progress;
+use skyreels_core::checkpoint::LORA_FILE;
 
 use super::checkpoint::{Position, Saved, State, latest};
 use super::history::{History, Record};
+use super::learner::{Learner, Selection};
+use super::note::Note;
 use super::replicas;
 use super::settings::RunSettings;
-use super::task::{Samples, Task};
-use crate::optimise::{Average, Gradients, Optimizer, keys, overwrite, trainable_only, values};
+use super::task::Task;
+use crate::data::mix;
+use crate::optimise::{Gradients, overwrite};
 use crate::stage::Stage;
 use crate::{Error, Result};
-
-/// What a run has to say.
-#[derive(Debug)]
-pub enum Note<'a> {
-    /// A step is done.
-    Step {
-        /// The step.
-        record: &'a Record,
-        /// Name of the stage.
-        stage: &'a str,
-        /// Steps of the stage.
-        steps: u64,
-        /// Examples a second.
-        examples_per_second: f64,
-        /// Floating-point operations a second, recomputation not counted.
-        flops: f64,
-        /// Their share of the device's peak, where that is known.
-        utilisation: Option<f64>,
-    },
-    /// The loss on held-out examples was measured.
-    HeldOut {
-        /// Steps of all stages so far.
-        step: u64,
-        /// The loss.
-        loss: f64,
-    },
-    /// Held-out examples were looked at.
-    Samples {
-        /// Steps of all stages so far.
-        step: u64,
-        /// What the model makes of them.
-        samples: Samples,
-    },
-    /// A checkpoint was written.
-    Saved(&'a Path),
-}
 
 /// A run under way.
 #[derive(Debug)]
@@ -62,16 +29,8 @@ pub struct Trainer<T: Task> {
     directory: PathBuf,
     networks: T::Networks,
     position: Position,
-    stage: StageState,
+    learner: Learner,
     history: History,
-}
-
-/// What belongs to the stage under way.
-#[derive(Debug)]
-struct StageState {
-    keys: BTreeSet<String>,
-    optimizer: Optimizer,
-    average: Option<Average>,
 }
 
 impl<T: Task> Trainer<T> {
@@ -83,7 +42,7 @@ impl<T: Task> Trainer<T> {
     pub fn start(task: T, networks: T::Networks, settings: RunSettings, directory: &Path) -> Result<Self> {
         settings.validate()?;
         for stage in &settings.stages {
-            keys(&networks, &stage.parameters, &stage.name)?;
+            Selection::of(&networks, stage)?;
         }
         if let Some(checkpoint) = latest(directory)? {
             let reason = format!("{} is there: resume it, or name another directory", checkpoint.display());
@@ -120,20 +79,13 @@ impl<T: Task> Trainer<T> {
             return Err(Error::invalid("resume", reason));
         }
         let networks = overwrite(task.load(&checkpoint)?, &saved.values);
-        let mut trainer = Self::enter(task, networks, settings, directory, position, saved.history)?;
-        if let Some(stage) = trainer.settings.stages.get(position.stage) {
-            let optimizer = Optimizer::new(&stage.optimizer).with_state(saved.optimizer)?;
-            trainer.stage.optimizer = optimizer;
-            let reduced = trainer.reduced_keys();
-            let masters = saved.values.into_iter().filter(|(key, _)| reduced.contains(key));
-            // Before the first step of a stage there are no masters: the parameters themselves are all there is.
-            if position.step > 0 {
-                trainer.stage.optimizer.set_masters(masters.collect());
-            }
-            if let (Some(decay), Some(steps)) = (stage.average, saved.state.average_steps) {
-                trainer.stage.average = Some(Average::restored(decay, steps, saved.average));
-            }
-        }
+        let history = saved.history.clone();
+        let mut trainer = Self::enter(task, networks, settings, directory, position, history)?;
+        let networks = trainer.networks.clone();
+        trainer.networks = match trainer.settings.stages.get(position.stage) {
+            Some(stage) => trainer.learner.restore(networks, stage, saved)?,
+            None => trainer.learner.restore_end(networks, trainer.settings.stages.last(), &saved)?,
+        };
         Ok(trainer)
     }
 
@@ -146,15 +98,9 @@ impl<T: Task> Trainer<T> {
         position: Position,
         history: History,
     ) -> Result<Self> {
-        let (networks, stage) = match settings.stages.get(position.stage) {
-            None => (networks, StageState::over()),
-            Some(stage) => {
-                let keys = keys(&networks, &stage.parameters, &stage.name)?;
-                let networks = task.begin(networks, stage, &keys, position.step == 0)?;
-                let networks = trainable_only(networks, &keys);
-                let average = stage.average.map(|decay| Average::new(decay, &networks, &keys));
-                (networks, StageState { keys, optimizer: Optimizer::new(&stage.optimizer), average })
-            }
+        let (networks, learner) = match settings.stages.get(position.stage) {
+            None => (networks, Learner::default()),
+            Some(stage) => begin(&mut task, networks, stage, settings.seed, position)?,
         };
         Ok(Self {
             task,
@@ -163,7 +109,7 @@ impl<T: Task> Trainer<T> {
             directory: directory.to_path_buf(),
             networks,
             position,
-            stage,
+            learner,
             history,
         })
     }
@@ -176,15 +122,10 @@ impl<T: Task> Trainer<T> {
     /// Those of [`Task::begin`].
     pub fn with_others(mut self, mut others: Vec<T>) -> Result<Self> {
         if let Some(stage) = self.settings.stages.get(self.position.stage) {
-            begin_others(&mut others, &self.networks, stage, &self.stage.keys)?;
+            begin_others(&mut others, &self.networks, stage, self.learner.selection())?;
         }
         self.others = others;
         Ok(self)
-    }
-
-    /// Keys of trained parameters that are not f32.
-    fn reduced_keys(&self) -> BTreeSet<String> {
-        crate::optimise::reduced(&self.networks, &self.stage.keys)
     }
 
     /// Where the run is.
@@ -209,10 +150,7 @@ impl<T: Task> Trainer<T> {
 
     /// The networks as they are used: the average, where the stage has one.
     pub fn averaged(&self) -> T::Networks {
-        match &self.stage.average {
-            Some(average) => average.apply(self.networks.clone()),
-            None => self.networks.clone(),
-        }
+        self.learner.averaged(self.networks.clone())
     }
 
     /// The task.
@@ -240,10 +178,7 @@ impl<T: Task> Trainer<T> {
             loss += value;
             gradients.add(found);
         }
-        let norm = match stage.clip_norm {
-            Some(most) => gradients.clip(most),
-            None => gradients.norm(),
-        };
+        let norm = self.learner.prepare(&mut gradients, stage.clip_norm);
         for (what, value) in [("the loss", loss), ("the norm of the gradient", norm)] {
             if !value.is_finite() {
                 return Err(Error::Diverged { step: self.position.step, what, value });
@@ -251,10 +186,7 @@ impl<T: Task> Trainer<T> {
         }
         let learning_rate = stage.learning_rate.at(self.position.step, stage.steps);
         // Gradients belong to the old values: nothing else may hold those, or they are copied.
-        self.networks = self.stage.optimizer.step(self.networks.clone(), gradients, learning_rate);
-        if let Some(average) = &mut self.stage.average {
-            average.update(&self.networks, self.stage.optimizer.masters());
-        }
+        self.networks = self.learner.step(self.networks.clone(), gradients, learning_rate);
         self.position.step += 1;
         self.position.total += 1;
         self.position.cursor += stage.batch;
@@ -344,15 +276,12 @@ impl<T: Task> Trainer<T> {
         match self.settings.stages.get(self.position.stage) {
             None => {
                 self.networks = networks;
-                self.stage = StageState::over();
+                self.learner.end();
             }
             Some(stage) => {
-                let keys = keys(&networks, &stage.parameters, &stage.name)?;
-                let networks = self.task.begin(networks, stage, &keys, true)?;
-                self.networks = trainable_only(networks, &keys);
-                begin_others(&mut self.others, &self.networks, stage, &keys)?;
-                let average = stage.average.map(|decay| Average::new(decay, &self.networks, &keys));
-                self.stage = StageState { keys, optimizer: Optimizer::new(&stage.optimizer), average };
+                let seed = self.settings.seed;
+                (self.networks, self.learner) = begin(&mut self.task, networks, stage, seed, self.position)?;
+                begin_others(&mut self.others, &self.networks, stage, self.learner.selection())?;
             }
         }
         Ok(())
@@ -364,42 +293,46 @@ impl<T: Task> Trainer<T> {
     /// When a file cannot be written; older checkpoints are untouched then.
     pub fn save(&self) -> Result<PathBuf> {
         let stage = self.settings.stages.get(self.position.stage);
-        let mut trained = values(&self.networks, &self.stage.keys);
-        trained.extend(self.stage.optimizer.masters().iter().map(|(key, value)| (key.clone(), value.clone())));
-        let average = self.stage.average.as_ref();
         let saved = Saved {
             state: State {
                 position: self.position,
                 seed: self.settings.seed,
                 stage: stage.map(|stage| stage.name.clone()).unwrap_or_default(),
-                average_steps: average.map(Average::steps),
+                average_steps: self.learner.average_steps(),
             },
             history: self.history.clone(),
-            values: trained,
-            optimizer: self.stage.optimizer.state(),
-            average: average.map(|average| average.values().clone()).unwrap_or_default(),
+            values: self.learner.values(&self.networks),
+            optimizer: self.learner.optimizer_state(),
+            average: self.learner.average_values(),
         };
-        saved.write(&self.directory, self.settings.keep, |directory| self.task.save(&self.averaged(), directory))
+        saved.write(&self.directory, self.settings.keep, |directory| {
+            self.task.save(&self.learner.frozen(self.averaged()), directory)?;
+            match self.learner.lora() {
+                Some(lora) => lora.save(&directory.join(LORA_FILE)),
+                None => Ok(()),
+            }
+        })
     }
+}
+
+/// Prepares networks for the stage at `position`, and what changes them.
+fn begin<T: Task>(
+    task: &mut T,
+    networks: T::Networks,
+    stage: &Stage,
+    seed: u64,
+    position: Position,
+) -> Result<(T::Networks, Learner)> {
+    let selection = Selection::of(&networks, stage)?;
+    let networks = task.begin(networks, stage, &selection.all(), position.step == 0)?;
+    Learner::begin(networks, stage, selection, mix(seed, position.stage as u64))
 }
 
 /// Prepares the tasks of other devices for a stage whose networks are ready.
-fn begin_others<T: Task>(
-    others: &mut [T],
-    networks: &T::Networks,
-    stage: &Stage,
-    keys: &BTreeSet<String>,
-) -> Result<()> {
+fn begin_others<T: Task>(others: &mut [T], networks: &T::Networks, stage: &Stage, selection: &Selection) -> Result<()> {
     for task in others {
         let replica = networks.clone().fork(&task.device().clone().autodiff());
-        task.begin(replica, stage, keys, false)?;
+        task.begin(replica, stage, &selection.all(), false)?;
     }
     Ok(())
-}
-
-impl StageState {
-    /// Behind the last stage.
-    fn over() -> Self {
-        Self { keys: BTreeSet::new(), optimizer: Optimizer::new(&Default::default()), average: None }
-    }
 }

@@ -6,7 +6,7 @@ use skyreels_core::diffusion::Prediction;
 use super::begin::Begin;
 use crate::diffusion::{Dropout, Recompute};
 use crate::loss::{FaceAware, Reading};
-use crate::optimise::{AdamWSettings, LearningRate, Patterns};
+use crate::optimise::{AdamWSettings, LearningRate, LoraSettings, Patterns};
 use crate::{Error, Result};
 
 /// One stage of training.
@@ -15,8 +15,12 @@ use crate::{Error, Result};
 pub struct Stage {
     /// Its name, for logs.
     pub name: String,
-    /// Which parameters it trains.
+    /// Which parameters it trains; none are needed beside a LoRA.
+    #[serde(default)]
     pub parameters: Patterns,
+    /// Matrices that learn through narrow factors, while they themselves stay frozen.
+    #[serde(default)]
+    pub lora: Option<LoraSettings>,
     /// Optimiser steps.
     pub steps: u64,
     /// Examples of a step.
@@ -100,6 +104,7 @@ impl Stage {
         Self {
             name: name.to_string(),
             parameters: Patterns { train, freeze: vec![POSITIONS.into()] },
+            lora: None,
             steps,
             batch,
             accumulate: 1,
@@ -138,7 +143,7 @@ impl Stage {
         if self.average.is_some_and(|decay| !(0.0..1.0).contains(&decay)) {
             return wrong("average is a decay from 0 and below 1".into());
         }
-        Ok(())
+        self.lora.as_ref().map_or(Ok(()), LoraSettings::validate)
     }
 }
 

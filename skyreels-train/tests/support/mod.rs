@@ -2,18 +2,23 @@
 
 #![allow(dead_code)]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use burn::tensor::Device;
+use burn::module::Param;
+use burn::tensor::{Device, Tensor};
 use serde_json::{Value, json};
 use skyreels_core::Precision;
-use skyreels_core::checkpoint::{Published, SHARD_BYTES, fill, save};
+use skyreels_core::checkpoint::{Key, Published, PublishedVisitor, SHARD_BYTES, fill, save};
 use skyreels_core::diffusion::{NoiseGenerator, Schedule, SchedulerConfig};
 use skyreels_dit::{SiglipConfig, TransformerConfig};
-use skyreels_train::data::RenderedWorld;
-use skyreels_train::diffusion::{Denoising, DiffusionSettings, DiffusionTask, Parts, Sampling};
-use skyreels_vae::{CausalVae, VaeConfig};
+use skyreels_train::data::{Dataset, RenderedWorld};
+use skyreels_train::diffusion::{
+    Batch, Denoising, DiffusionSettings, DiffusionTask, Dropout, Encoder, Noise, Parts, Sampling,
+};
+use skyreels_train::loss::Objective;
+use skyreels_vae::{CausalVae, Tiling, VaeConfig};
 
 /// Frames, height and width of the clips.
 pub const SIZE: [usize; 3] = [9, 64, 64];
@@ -132,7 +137,8 @@ pub fn world(identities: u64, clips: u64) -> RenderedWorld {
 }
 
 pub fn settings() -> DiffusionSettings {
-    DiffusionSettings { held_out: 4, sampling: Sampling { examples: 1, steps: 2, guidance: 1.5 }, cache_megabytes: 500 }
+    let sampling = Sampling { examples: 1, steps: 2, guidance: 1.5 };
+    DiffusionSettings { held_out: 4, sampling, cache_megabytes: 500, ..DiffusionSettings::default() }
 }
 
 /// A task on the model in `base`, and its networks.
@@ -141,4 +147,35 @@ pub fn task<'a>(base: &Path, data: &'a RenderedWorld, held_out: &'a RenderedWorl
     let task = DiffusionTask::new(parts, settings(), data, Some(held_out), 7, &Device::flex()).unwrap();
     let networks = task.networks(base).unwrap();
     (task, networks)
+}
+
+/// The bytes of every parameter.
+pub fn bytes<M: Published>(model: &M) -> BTreeMap<String, Vec<u8>> {
+    struct Reader(BTreeMap<String, Vec<u8>>);
+    impl PublishedVisitor for Reader {
+        fn visit<const D: usize>(&mut self, key: &Key, param: &Param<Tensor<D>>) {
+            self.0.insert(key.as_str().to_string(), param.val().into_data().into_bytes().to_vec());
+        }
+    }
+    let mut reader = Reader(BTreeMap::new());
+    model.visit_published(&mut reader);
+    reader.0
+}
+
+/// One rendered example for a frozen guider.
+pub fn batch() -> Batch {
+    let device = Device::flex();
+    let parts = parts(Path::new("."), Precision::F32);
+    let guider = networks(&device, Precision::F32).pose_guider;
+    let encoder = Encoder {
+        vae: &parts.vae,
+        siglip: &parts.siglip,
+        guider: Some(&guider),
+        face_aware: None,
+        tiling: Tiling::Off,
+    };
+    let example = (0, encoder.encode(&world(1, 1).example(0).unwrap(), &device).unwrap());
+    let schedule = schedule();
+    let noise = Noise { seed: 5 };
+    Batch::draw(&[example], &Objective::new(&schedule), &schedule, &Dropout::default(), noise, &device).unwrap()
 }

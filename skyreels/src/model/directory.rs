@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use skyreels_core::checkpoint::{Published, Weights, read_config};
+use skyreels_core::checkpoint::{LoadReport, Lora, Published, Weights, read_config};
 use skyreels_core::diffusion::{Schedule, SchedulerConfig};
 use skyreels_core::{Device, Limits, Precision, Progress};
 use skyreels_dit::{SiglipConfig, SiglipVisionTower, Transformer, TransformerConfig};
@@ -19,6 +19,8 @@ use crate::{Error, Result};
 pub struct ModelDir {
     path: PathBuf,
     limits: Limits,
+    /// What is added to the denoiser's weights.
+    loras: Vec<Lora>,
     /// Sizes of the denoiser.
     pub transformer: TransformerConfig,
     /// Sizes of the video VAE.
@@ -65,9 +67,17 @@ impl ModelDir {
         // The published JSON does not tell the width of its identity tokens: it is the tower's.
         transformer.pose_embed_width.get_or_insert(siglip.hidden_size);
         let schedule = read_schedule(&path)?;
-        let model = Self { path, limits: *limits, transformer, vae, guider, siglip, schedule };
+        let model = Self { path, limits: *limits, loras: Vec::new(), transformer, vae, guider, siglip, schedule };
         model.check()?;
         Ok(model)
+    }
+
+    /// The same model with low-rank updates, which are added to the denoiser's weights whenever those are loaded. Whether they fit is seen
+    /// then, or by [`check_weights`](Self::check_weights).
+    #[must_use]
+    pub fn with_loras(mut self, loras: Vec<Lora>) -> Self {
+        self.loras = loras;
+        self
     }
 
     /// The checkpoint directory.
@@ -116,12 +126,15 @@ impl ModelDir {
         Ok(latents)
     }
 
-    /// Loads the denoiser.
+    /// Loads the denoiser, with its [low-rank updates](Self::with_loras).
     ///
     /// # Errors
-    /// [`Error::Core`] for weights that do not fit, [`Error::Dit`] when the face branch is dead.
+    /// [`Error::Core`] for weights and updates that do not fit, [`Error::Dit`] when the face branch is dead.
     pub fn load_transformer(&self, precision: Precision, device: &Device, progress: Progress) -> Result<Transformer> {
-        self.load_into(self.transformer.init(device)?, precision, progress)
+        let model = self.load(TRANSFORMER, self.transformer.init(device)?, precision, progress)?;
+        let model = Lora::merge(&self.loras, model, progress)?;
+        model.check_face_branch()?;
+        Ok(model)
     }
 
     /// Loads the denoiser with the weights of its blocks in 8 bits ([`TransformerConfig::init_int8`]), everything else
@@ -152,7 +165,12 @@ impl ModelDir {
         self.load_into(self.transformer.init_offloaded(device, host)?, precision, progress)
     }
 
+    /// Blocks that are not plain tensors.
     fn load_into(&self, empty: Transformer, precision: Precision, progress: Progress) -> Result<Transformer> {
+        if !self.loras.is_empty() {
+            let reason = "low-rank updates are added to plain weights; leave `--int8` and `--offload` away".to_owned();
+            return Err(Error::request("lora", reason));
+        }
         let model = self.load(TRANSFORMER, empty, precision, progress)?;
         model.check_face_branch()?;
         Ok(model)
@@ -190,7 +208,7 @@ impl ModelDir {
         Ok(Weights::open(self.path.join(component), &self.limits)?)
     }
 
-    /// Compares keys and shapes of every component with its network, without reading a tensor: what is wrong
+    /// Compares keys and shapes of every component and every low-rank update with its network, without reading a tensor: what is wrong
     /// with the last one should not be found out after an hour.
     ///
     /// # Errors
@@ -199,17 +217,14 @@ impl ModelDir {
         self.check_component(GUIDER, &LandmarkGuider::new(&self.guider, device)?)?;
         self.check_component(VAE, &CausalVae::new(&self.vae, device)?)?;
         self.check_component(SIGLIP, &self.siglip.init(device)?)?;
-        self.check_component(TRANSFORMER, &self.transformer.init(device)?)
+        let transformer = self.transformer.init(device)?;
+        self.check_component(TRANSFORMER, &transformer)?;
+        self.loras.iter().try_for_each(|lora| refuse(lora.path(), lora.check(&transformer)))
     }
 
     fn check_component<M: Published>(&self, component: &str, module: &M) -> Result<()> {
         let weights = self.weights(component)?;
-        let report = weights.check(module);
-        if report.is_clean() {
-            return Ok(());
-        }
-        let path = weights.path().to_path_buf();
-        Err(skyreels_core::Error::Checkpoint { path, report: Box::new(report) }.into())
+        refuse(weights.path(), weights.check(module))
     }
 
     fn load<M: Published>(&self, component: &str, module: M, precision: Precision, progress: Progress) -> Result<M> {
@@ -242,6 +257,14 @@ impl ModelDir {
             None => Ok(()),
         }
     }
+}
+
+/// An error for a report that is not clean.
+fn refuse(path: &Path, report: LoadReport) -> Result<()> {
+    if report.is_clean() {
+        return Ok(());
+    }
+    Err(skyreels_core::Error::Checkpoint { path: path.to_path_buf(), report: Box::new(report) }.into())
 }
 
 /// The configuration at `component/name`, checked.

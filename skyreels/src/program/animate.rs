@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 use skyreels::animate::RATE;
+use skyreels::core::checkpoint::Lora;
 use skyreels::core::diffusion::Guidance;
 use skyreels::core::media::{ClipWriter, Quality, Sound, VideoOptions, check_clip_target};
 use skyreels::core::output::OutputFile;
@@ -15,7 +16,7 @@ use skyreels::{
     available_memory,
 };
 
-use super::args::{Animate, TilingChoice};
+use super::args::{Animate, LoraFile, TilingChoice};
 use super::source::{self, Performance, request};
 use super::{Outcome, Reporter, Result, nano};
 
@@ -28,6 +29,8 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
     let edit = args.controls.to_edit()?;
     let device = open_device(&args.compute.device)?;
     let (model, _scratch) = open_model(args, reporter)?;
+    let lora = |file: &LoraFile| Lora::open(&file.path, file.strength, &Limits::default());
+    let model = model.with_loras(args.lora.iter().map(lora).collect::<std::result::Result<_, _>>()?);
     let keep = args.keep_intermediates.as_ref().map(Intermediates::create).transpose()?;
     let (smirk, retargeting) = args.flame.open(&device)?;
     let mut run_options = animator_options(args, &model, retargeting, keep)?;
@@ -189,6 +192,16 @@ mod tests {
             Command::Animate(args) => guidance(&args),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_number_behind_the_last_colon_is_the_strength_of_a_lora() {
+        let file = |text: &str| -> LoraFile { text.parse().unwrap() };
+        let lora = |path: &str, strength| LoraFile { path: path.into(), strength };
+        assert_eq!(file("a/b.safetensors"), lora("a/b.safetensors", 1.0));
+        assert_eq!(file("a/b.safetensors:0.5"), lora("a/b.safetensors", 0.5));
+        assert_eq!(file("C:\\x.safetensors:-1"), lora("C:\\x.safetensors", -1.0));
+        assert_eq!(file("C:\\x.safetensors"), lora("C:\\x.safetensors", 1.0));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use skyreels::core::Precision;
@@ -121,6 +122,10 @@ pub struct Animate {
     /// Checkpoint directory; without one, the small model that comes with the program.
     #[arg(long)]
     pub model: Option<PathBuf>,
+    /// A LoRA that is added to the transformer, as `skyreels train` and diffusers write it; `:0.8` behind it is its strength. Can be given
+    /// several times.
+    #[arg(long, value_name = "FILE[:STRENGTH]")]
+    pub lora: Vec<LoraFile>,
     #[command(flatten)]
     pub face: FaceSource,
     /// Which face of the driving video, named as with `--face`; it is followed from its first frame on.
@@ -200,6 +205,24 @@ impl Animate {
             (_, true) => BlockWeights::Offloaded,
             _ => BlockWeights::Full,
         }
+    }
+}
+
+/// A file, and how strongly it counts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoraFile {
+    pub path: PathBuf,
+    pub strength: f64,
+}
+
+impl FromStr for LoraFile {
+    type Err = std::convert::Infallible;
+
+    /// A number behind the last colon is a strength; any other colon belongs to the path.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let split = text.rsplit_once(':').and_then(|(path, strength)| Some((path, strength.parse().ok()?)));
+        let (path, strength) = split.unwrap_or((text, 1.0));
+        Ok(Self { path: path.into(), strength })
     }
 }
 
@@ -343,6 +366,13 @@ pub struct Train {
     /// What to train, on what and how: a TOML file, or JSON where the name ends in .json.
     #[arg(long)]
     pub config: PathBuf,
+    /// A configuration that is laid over the first one: tables are joined, lists of tables entry by entry, everything else is replaced. Can be
+    /// given several times.
+    #[arg(long, value_name = "FILE")]
+    pub with: Vec<PathBuf>,
+    /// Seed of the run, in place of the configuration's.
+    #[arg(long)]
+    pub seed: Option<u64>,
     /// Directory of the run: checkpoints, samples, loss as .csv and .png.
     #[arg(short, long)]
     pub out: PathBuf,

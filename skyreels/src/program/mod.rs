@@ -19,6 +19,7 @@ mod prepare;
 mod report;
 mod source;
 mod train;
+mod train_config;
 mod tune;
 mod verify;
 

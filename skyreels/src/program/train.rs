@@ -1,63 +1,32 @@
 //! `skyreels train`.
 
 use std::fs;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
 use serde_json::json;
+use skyreels::ModelDir;
 use skyreels::animate::RATE;
+use skyreels::core::checkpoint::LORA_FILE;
 use skyreels::core::media::{ClipWriter, VideoOptions, write_picture};
 use skyreels::core::{Device, Error as CoreError, Limits, Precision, open_device};
 use skyreels::train::Result as TrainResult;
-use skyreels::train::Source;
-use skyreels::train::autoencoder::{AutoencoderSettings, AutoencoderTask};
+use skyreels::train::autoencoder::AutoencoderTask;
 use skyreels::train::data::Dataset;
-use skyreels::train::diffusion::{DiffusionSettings, DiffusionTask};
-use skyreels::train::run::{Note, RunSettings, Samples, Task, Trainer, draw_loss, latest};
-use skyreels::{Error, ModelDir};
+use skyreels::train::diffusion::DiffusionTask;
+use skyreels::train::run::{Note, Samples, Task, Trainer, draw_loss, latest};
 
 use super::args::Train;
 use super::source::request;
+use super::train_config::{Config, TaskConfig, read_config};
 use super::{Outcome, Reporter, Result};
 
-/// No configuration written by a person comes near this.
-const MAX_CONFIG_BYTES: u64 = 1 << 20;
 /// People read no faster.
 const BETWEEN_LINES: Duration = Duration::from_secs(2);
 
-/// A configuration file.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    /// The model directory that training begins with; relative to the configuration.
-    model: PathBuf,
-    /// Type of the weights that are trained; masters and norms are f32.
-    #[serde(default)]
-    precision: Option<String>,
-    /// What is trained.
-    task: TaskConfig,
-    /// Examples.
-    data: Source,
-    /// Examples that are not trained on; by default those that the source knows.
-    #[serde(default)]
-    held_out: Option<Source>,
-    /// Stages, checkpoints, seed.
-    run: RunSettings,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum TaskConfig {
-    /// Transformer, face projector and landmark guider.
-    Diffusion(DiffusionSettings),
-    /// The video VAE.
-    Autoencoder(AutoencoderSettings),
-}
-
 pub fn run(args: &Train, reporter: &Reporter) -> Result {
-    let config = read_config(&args.config)?;
+    let mut config = read_config(&args.config, &args.with)?;
+    config.run.seed = args.seed.unwrap_or(config.run.seed);
     config.run.validate()?;
     let devices = args.device.split(',').map(open_device).collect::<std::result::Result<Vec<_>, _>>()?;
     if !args.resume && latest(&args.out)?.is_some() {
@@ -128,11 +97,20 @@ impl Session<'_> {
         }
         ended?;
         let newest = latest(self.out)?;
-        let text = match &newest {
-            Some(path) => format!("trained; the model is {}", path.display()),
-            None => "there was nothing to train".to_string(),
+        let lora = newest.as_ref().map(|path| path.join(LORA_FILE)).filter(|file| file.is_file());
+        let text = match (&newest, &lora) {
+            (Some(path), Some(lora)) => {
+                format!(
+                    "trained; the model is {}, frozen, and its LoRA {} (`animate --lora`)",
+                    path.display(),
+                    lora.display()
+                )
+            }
+            (Some(path), None) => format!("trained; the model is {}", path.display()),
+            (None, _) => "there was nothing to train".to_string(),
         };
-        self.reporter.result(&text, json!({ "event": "done", "output": newest, "steps": history.records.len() }));
+        let steps = history.records.len();
+        self.reporter.result(&text, json!({ "event": "done", "output": newest, "lora": lora, "steps": steps }));
         Ok(Outcome::Done)
     }
 
@@ -185,24 +163,4 @@ impl Session<'_> {
         self.reporter.say(&format!("wrote {}", path.display()), json!({ "event": "samples", "output": path }));
         Ok(())
     }
-}
-
-/// Reads TOML or, by the name of the file, JSON.
-fn read_config(path: &Path) -> Result<Config> {
-    let mut text = String::new();
-    let file = fs::File::open(path).map_err(CoreError::io("read", path))?;
-    file.take(MAX_CONFIG_BYTES).read_to_string(&mut text).map_err(CoreError::io("read", path))?;
-    let wrong = |reason: String| Error::Config { path: path.to_path_buf(), reason };
-    let mut config: Config = if path.extension().is_some_and(|extension| extension == "json") {
-        serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?
-    } else {
-        toml::from_str(&text).map_err(|error| wrong(error.to_string()))?
-    };
-    // Files that a configuration names lie where it lies.
-    if let Some(folder) = path.parent() {
-        config.model = folder.join(&config.model);
-        config.data = config.data.in_folder(folder);
-        config.held_out = config.held_out.map(|source| source.in_folder(folder));
-    }
-    Ok(config)
 }
