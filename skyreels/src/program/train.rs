@@ -11,15 +11,18 @@ use skyreels::core::checkpoint::LORA_FILE;
 use skyreels::core::media::{ClipWriter, VideoOptions, write_picture};
 use skyreels::core::{Device, Error as CoreError, Limits, Precision, open_device};
 use skyreels::train::Result as TrainResult;
-use skyreels::train::autoencoder::AutoencoderTask;
+use skyreels::train::autoencoder::{AutoencoderSettings, AutoencoderTask};
 use skyreels::train::data::Dataset;
-use skyreels::train::diffusion::DiffusionTask;
+use skyreels::train::diffusion::{DiffusionSettings, DiffusionTask};
+use skyreels::train::landmarks::LandmarkTask;
 use skyreels::train::run::{Note, Samples, Task, Trainer, draw_loss, latest};
 
 use super::args::Train;
 use super::source::request;
 use super::train_config::{Config, TaskConfig, read_config};
 use super::{Outcome, Reporter, Result};
+
+type Examples = Box<dyn Dataset>;
 
 /// People read no faster.
 const BETWEEN_LINES: Duration = Duration::from_secs(2);
@@ -34,11 +37,7 @@ pub fn run(args: &Train, reporter: &Reporter) -> Result {
         return Err(request("out", reason));
     }
     fs::create_dir_all(&args.out).map_err(CoreError::io("create", &args.out))?;
-    let data = config.data.open()?;
-    let held_out = config.held_out.clone().or_else(|| config.data.held_out());
-    let held_out = held_out.map(|source| source.open()).transpose()?;
-    let session = Session { config: &config, out: &args.out, devices: &devices, reporter };
-    session.run(&*data, held_out.as_deref())
+    Session { config: &config, out: &args.out, devices: &devices, reporter }.run()
 }
 
 struct Session<'a> {
@@ -50,31 +49,52 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    fn run(&self, data: &dyn Dataset, held_out: Option<&dyn Dataset>) -> Result {
-        let model = ModelDir::open(&self.config.model, &Limits::default())?;
-        let seed = self.config.run.seed;
+    fn run(&self) -> Result {
         match &self.config.task {
-            TaskConfig::Diffusion(settings) => {
-                let precision = match &self.config.precision {
-                    Some(name) => name.parse()?,
-                    None => Precision::F32,
-                };
-                let make = |device: &Device| -> Result<_> {
-                    let parts = model.training_parts(precision, device, self.reporter.progress())?;
-                    Ok(DiffusionTask::new(parts, *settings, data, held_out, seed, device)?)
-                };
-                let tasks = self.devices.iter().map(make).collect::<Result<Vec<_>>>()?;
-                let loader = tasks[0].loader();
-                self.train(tasks, || loader.networks(model.path()))
-            }
-            TaskConfig::Autoencoder(settings) => {
-                let path = model.path();
-                let make = |device| AutoencoderTask::new(&model.vae, path, *settings, data, held_out, seed, device);
+            TaskConfig::Diffusion(settings) => self.diffusion(settings),
+            TaskConfig::Autoencoder(settings) => self.autoencoder(settings),
+            TaskConfig::Landmarks(settings) => {
+                let make = |device| LandmarkTask::new(settings.clone(), device);
                 let tasks = self.devices.iter().map(make).collect::<TrainResult<Vec<_>>>()?;
-                let loader = make(&self.devices[0])?;
-                self.train(tasks, || loader.networks(path))
+                let first = make(&self.devices[0])?;
+                self.train(tasks, || first.networks())
             }
         }
+    }
+
+    fn model(&self) -> Result<ModelDir> {
+        ModelDir::open(self.config.model()?, &Limits::default())
+    }
+
+    fn data(&self) -> Result<(Examples, Option<Examples>)> {
+        let (data, held_out) = self.config.sources()?;
+        Ok((data.open()?, held_out.map(|source| source.open()).transpose()?))
+    }
+
+    fn diffusion(&self, settings: &DiffusionSettings) -> Result {
+        let (model, (data, held_out)) = (self.model()?, self.data()?);
+        let precision = match &self.config.precision {
+            Some(name) => name.parse()?,
+            None => Precision::F32,
+        };
+        let seed = self.config.run.seed;
+        let make = |device: &Device| -> Result<_> {
+            let parts = model.training_parts(precision, device, self.reporter.progress())?;
+            Ok(DiffusionTask::new(parts, *settings, &*data, held_out.as_deref(), seed, device)?)
+        };
+        let tasks = self.devices.iter().map(make).collect::<Result<Vec<_>>>()?;
+        let loader = tasks[0].loader();
+        self.train(tasks, || loader.networks(model.path()))
+    }
+
+    fn autoencoder(&self, settings: &AutoencoderSettings) -> Result {
+        let (model, (data, held_out)) = (self.model()?, self.data()?);
+        let (path, seed) = (model.path(), self.config.run.seed);
+        let make =
+            |device| AutoencoderTask::new(&model.vae, path, *settings, &*data, held_out.as_deref(), seed, device);
+        let tasks = self.devices.iter().map(make).collect::<TrainResult<Vec<_>>>()?;
+        let loader = make(&self.devices[0])?;
+        self.train(tasks, || loader.networks(path))
     }
 
     /// Runs one task per device.

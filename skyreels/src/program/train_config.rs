@@ -12,9 +12,11 @@ use skyreels::core::Error as CoreError;
 use skyreels::train::Source;
 use skyreels::train::autoencoder::AutoencoderSettings;
 use skyreels::train::diffusion::DiffusionSettings;
+use skyreels::train::landmarks::LandmarkSettings;
 use skyreels::train::run::RunSettings;
 
 use super::Result;
+use super::source::request;
 
 /// No configuration written by a person comes near this.
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
@@ -22,18 +24,20 @@ const MAX_CONFIG_BYTES: u64 = 1 << 20;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The model directory that training begins with; relative to the configuration.
-    pub model: PathBuf,
+    /// The model directory that training begins with; relative to the configuration. The landmark network begins with none.
+    #[serde(default)]
+    model: Option<PathBuf>,
     /// Type of the weights that are trained; masters and norms are f32.
     #[serde(default)]
     pub precision: Option<String>,
     /// What is trained.
     pub task: TaskConfig,
-    /// Examples.
-    pub data: Source,
+    /// Examples; the landmark network renders its own.
+    #[serde(default)]
+    data: Option<Source>,
     /// Examples that are not trained on; by default those that the source knows.
     #[serde(default)]
-    pub held_out: Option<Source>,
+    held_out: Option<Source>,
     /// Stages, checkpoints, seed.
     pub run: RunSettings,
 }
@@ -45,6 +49,25 @@ pub enum TaskConfig {
     Diffusion(DiffusionSettings),
     /// The video VAE.
     Autoencoder(AutoencoderSettings),
+    /// The small landmark network.
+    Landmarks(LandmarkSettings),
+}
+
+impl Config {
+    /// The model that training begins with.
+    pub fn model(&self) -> Result<&Path> {
+        let missing =
+            || request("model", "name the model directory that training begins with: `model = \"DIR\"`".into());
+        self.model.as_deref().ok_or_else(missing)
+    }
+
+    /// Where examples come from, and those that are not trained on.
+    pub fn sources(&self) -> Result<(&Source, Option<Source>)> {
+        let missing =
+            || request("data", "say what to train on: `[data.rendered]` or `data.prepared = \"FILE\"`".into());
+        let data = self.data.as_ref().ok_or_else(missing)?;
+        Ok((data, self.held_out.clone().or_else(|| data.held_out())))
+    }
 }
 
 /// Reads a configuration, with others laid over it.
@@ -65,8 +88,8 @@ pub fn read_config(path: &Path, others: &[PathBuf]) -> Result<Config> {
     };
     // Files that a configuration names lie where it lies.
     if let Some(folder) = path.parent() {
-        config.model = folder.join(&config.model);
-        config.data = config.data.in_folder(folder);
+        config.model = config.model.map(|model| folder.join(model));
+        config.data = config.data.map(|source| source.in_folder(folder));
         config.held_out = config.held_out.map(|source| source.in_folder(folder));
     }
     Ok(config)
