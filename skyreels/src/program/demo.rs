@@ -83,7 +83,7 @@ pub fn demo(args: &Demo, reporter: &Reporter) -> Result {
     let (model, _scratch) = nano::open(args.model.model.as_deref(), reporter)?;
     let animator = Animator::new(&model, &device, args.model.options()?)?;
     let tracker = args.model.face.tracker(false, &device, reporter)?;
-    // Odd seeds are people that no training has seen.
+    // Odd seeds are people that the model's training has not seen.
     let first = args.seed.wrapping_mul(4);
     let (portrait, driver) = (first.wrapping_add(1), first.wrapping_add(3));
     let scene = Scene::across(portrait, driver, args.seed, animator.size()[0] - LEADING_FRAMES, animator.canvas());
