@@ -159,8 +159,11 @@ impl Plan {
     ///
     /// # Errors
     /// Those of [`ModelDir::latent_size`], of tiles that do not fit the frame, and of configurations
-    /// that describe no network.
+    /// that describe no network; [`Error::Request`] for low-rank updates of blocks that are not plain tensors.
     pub fn new(model: &ModelDir, request: &PlanRequest, device: &Device) -> Result<Self> {
+        if request.blocks != BlockWeights::Full {
+            model.check_without_loras()?;
+        }
         let latents = model.latent_size(request.size)?;
         let [frames, height, width] = request.size;
         let precision = request.precision;

@@ -78,6 +78,8 @@ fn a_lora_is_trained_beside_the_model_and_added_when_that_animates() {
     says(&refuse("{}/absent.safetensors"), &["absent.safetensors"]);
     says(&refuse("{}/tiny/transformer/diffusion_pytorch_model.safetensors"), &["lora_A"]);
     says(&refuse(&format!("{}:nan", lora.display())), &["strength"]);
+    // Before anything is computed, not when the denoiser is loaded.
+    says(&refuse(&format!("{} --int8", lora.display())), &["lora", "plain weights"]);
 }
 
 #[test]

@@ -13,7 +13,8 @@ use crate::{Error, Result};
 /// pass of the guidance has a cache of its own. At a threshold of 0 everything is computed, and the result has the
 /// bytes of a run without a cache.
 ///
-/// It holds two tensors of video tokens per guidance pass: 432 MB for the published model and clip in bf16.
+/// It holds two tensors of video tokens per guidance pass: 432 MB for the published model and clip in bf16. A run of both
+/// passes in one batch of which some steps run one pass alone holds those of three.
 #[derive(Debug)]
 pub struct FirstBlockCache {
     threshold: f64,

@@ -205,8 +205,8 @@ impl Transformer {
         Self { transformer_blocks: blocks, offloaded: true, ..self }
     }
 
-    /// The blocks, first to last; each takes the tokens of the one before it. Not to be called where
-    /// [`is_offloaded`](Self::is_offloaded).
+    /// The blocks, first to last; each takes the tokens of the one before it. Where
+    /// [`is_offloaded`](Self::is_offloaded), they can be counted, but do not compute: their matrices lie elsewhere, as stored.
     pub fn blocks(&self) -> &[Block] {
         &self.transformer_blocks
     }

@@ -21,7 +21,7 @@ use crate::{Error, Result};
 pub struct LoraSettings {
     /// Rows of `A` and columns of `B`.
     pub rank: usize,
-    /// The product counts `alpha / rank`; the rank by default, which is 1.
+    /// The product is multiplied by `alpha / rank`; by default alpha is the rank, and the factor 1.
     pub alpha: Option<f64>,
     /// Patterns of the matrices' keys; by default queries, keys, values and outputs of all attention, as diffusers' script for
     /// CogVideoX has it.

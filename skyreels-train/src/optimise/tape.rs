@@ -112,9 +112,14 @@ impl Pieces {
         // What a convolution is asked about the last frames it saw by the one of the frames after them.
         let mut later: HashMap<usize, Tensor<5>> = HashMap::new();
         let mut sum = differentiate(loss.backward(), module, &nodes, &mut cotangents);
-        while let Some(Node { source, .. }) = nodes.pop() {
+        while let Some(Node { leaf, source }) = nodes.pop() {
             let later_frames = later.remove(&nodes.len());
-            let Some(cotangent) = cotangents.pop().flatten() else { continue };
+            let cotangent = match cotangents.pop().flatten() {
+                Some(cotangent) => cotangent,
+                // The loss does not look at these frames, but the convolution of those after them does.
+                None if later_frames.is_some() => leaf.inner().zeros_like(),
+                None => continue,
+            };
             match source {
                 // Nothing that is trained leads to it: the frames, for example.
                 Source::Piece(end) if !end.is_tracked() => {}

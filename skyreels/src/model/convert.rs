@@ -15,7 +15,8 @@ const COMPONENTS: u64 = 4;
 
 impl ModelDir {
     /// Writes the checkpoint into `directory` with weights in `precision` and without what inference does not use: the
-    /// guider's decoder, text towers, states of training. Norms stay in f32. One component is in memory at a time.
+    /// guider's decoder, text towers, states of training. Norms stay in f32; the vision tower is rounded like the rest, although
+    /// it computes in f32. One component is in memory at a time. [Low-rank updates](Self::with_loras) are not written.
     ///
     /// # Errors
     /// [`Error::Core`](crate::Error::Core) for weights that do not fit, files that cannot be written, or when `progress` asks to stop.

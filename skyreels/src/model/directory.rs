@@ -167,13 +167,22 @@ impl ModelDir {
 
     /// Blocks that are not plain tensors.
     fn load_into(&self, empty: Transformer, precision: Precision, progress: Progress) -> Result<Transformer> {
-        if !self.loras.is_empty() {
-            let reason = "low-rank updates are added to plain weights; leave `--int8` and `--offload` away".to_owned();
-            return Err(Error::request("lora", reason));
-        }
+        self.check_without_loras()?;
         let model = self.load(TRANSFORMER, empty, precision, progress)?;
         model.check_face_branch()?;
         Ok(model)
+    }
+
+    /// Refuses low-rank updates where the blocks are not plain tensors: before a run begins, not when its denoiser is loaded.
+    ///
+    /// # Errors
+    /// [`Error::Request`] when there are any.
+    pub(crate) fn check_without_loras(&self) -> Result<()> {
+        if self.loras.is_empty() {
+            return Ok(());
+        }
+        let reason = "low-rank updates are added to plain weights; leave `--int8` and `--offload` away".to_owned();
+        Err(Error::request("lora", reason))
     }
 
     /// Loads the video VAE.

@@ -28,7 +28,7 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
     let options = VideoOptions { quality: Quality::new(args.quality)?, ..VideoOptions::default() };
     let edit = args.controls.to_edit()?;
     let device = open_device(&args.compute.device)?;
-    let (model, _scratch) = open_model(args, reporter)?;
+    let (model, _scratch) = nano::open(args.model.as_deref(), reporter)?;
     let lora = |file: &LoraFile| Lora::open(&file.path, file.strength, &Limits::default());
     let model = model.with_loras(args.lora.iter().map(lora).collect::<std::result::Result<_, _>>()?);
     let keep = args.keep_intermediates.as_ref().map(Intermediates::create).transpose()?;
@@ -106,14 +106,6 @@ pub fn tilings(choice: TilingChoice) -> (Tiling, Tiling) {
         TilingChoice::Off => (Tiling::Off, Tiling::Off),
         TilingChoice::All => (Tiling::On, Tiling::On),
     }
-}
-
-fn open_model(args: &Animate, reporter: &Reporter) -> Result<(ModelDir, Option<tempfile::TempDir>)> {
-    if let Some(path) = &args.model {
-        return Ok((ModelDir::open(path, &Limits::default())?, None));
-    }
-    let (model, scratch) = nano::model(reporter)?;
-    Ok((model, Some(scratch)))
 }
 
 fn animator_options(

@@ -17,7 +17,7 @@ pub struct Convert {
     /// Directory to write, new or empty.
     #[arg(short, long)]
     pub output: PathBuf,
-    /// f32, f16 or bf16; norms stay in f32.
+    /// f32, f16 or bf16; norms stay in f32, the vision tower is rounded too. A LoRA beside the model is not written.
     #[arg(long, default_value = "bf16")]
     pub precision: Precision,
 }

@@ -6,12 +6,11 @@ use clap::Args;
 use serde_json::json;
 use skyreels::animate::RATE;
 use skyreels::core::media::{Quality, VideoOptions, check_clip_target};
-use skyreels::core::{Frame, Limits, open_device};
+use skyreels::core::{Frame, open_device};
 use skyreels::eval::{psnr, ssim};
 use skyreels::landmarks::LEADING_FRAMES;
 use skyreels::rendered::{Protocol, Scene, measure};
-use skyreels::{Animator, AnimatorOptions, DenoiseSettings, ModelDir};
-use tempfile::TempDir;
+use skyreels::{Animator, AnimatorOptions, DenoiseSettings};
 
 use super::animate::write;
 use super::args::Compute;
@@ -64,13 +63,6 @@ pub struct DemoModel {
 }
 
 impl DemoModel {
-    fn open(&self, reporter: &Reporter) -> Result<(ModelDir, Option<TempDir>)> {
-        match &self.model {
-            Some(path) => Ok((ModelDir::open(path, &Limits::default())?, None)),
-            None => nano::model(reporter).map(|(model, scratch)| (model, Some(scratch))),
-        }
-    }
-
     fn options(&self) -> Result<AnimatorOptions> {
         let guidance = super::animate::constant_guidance(self.guidance)?;
         let (tiling, guider_tiling) = super::animate::tilings(self.compute.tiling);
@@ -88,11 +80,12 @@ impl DemoModel {
 pub fn demo(args: &Demo, reporter: &Reporter) -> Result {
     check_clip_target(&args.output, RATE)?;
     let device = open_device(&args.model.compute.device)?;
-    let (model, _scratch) = args.model.open(reporter)?;
+    let (model, _scratch) = nano::open(args.model.model.as_deref(), reporter)?;
     let animator = Animator::new(&model, &device, args.model.options()?)?;
     let tracker = args.model.face.tracker(false, &device, reporter)?;
-    // Odd seeds are people that no training has seen.
-    let (portrait, driver) = (4 * args.seed + 1, 4 * args.seed + 3);
+    // Odd seeds are people that the model's training has not seen.
+    let first = args.seed.wrapping_mul(4);
+    let (portrait, driver) = (first.wrapping_add(1), first.wrapping_add(3));
     let scene = Scene::across(portrait, driver, args.seed, animator.size()[0] - LEADING_FRAMES, animator.canvas());
     let (_, clip) = scene.animate(&animator, &*tracker, reporter.progress())?;
     let rows: Vec<Frame> = clip.frames.iter().enumerate().map(|(i, made)| row(&scene, i, made)).collect();
@@ -131,7 +124,7 @@ fn row(scene: &Scene, index: usize, made: &Frame) -> Frame {
 
 pub fn run_measure(args: &Measure, reporter: &Reporter) -> Result {
     let device = open_device(&args.model.compute.device)?;
-    let (model, _scratch) = args.model.open(reporter)?;
+    let (model, _scratch) = nano::open(args.model.model.as_deref(), reporter)?;
     let animator = Animator::new(&model, &device, args.model.options()?)?;
     let tracker = args.model.face.tracker(false, &device, reporter)?;
     let protocol = Protocol { identities: args.identities, motions: args.motions };

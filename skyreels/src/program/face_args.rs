@@ -32,19 +32,20 @@ const FLAME_HELP: &str = "FLAME moves a portrait by what SMIRK reads: give both 
 /// Where a face comes from.
 #[derive(Debug, Args)]
 pub struct FaceSource {
-    /// MediaPipe's face_landmarker_v2_with_blendshapes.task; without it a small network finds faces of rendered people.
+    /// MediaPipe's face_landmarker_v2_with_blendshapes.task. Where it may be left out, a small network finds faces of
+    /// rendered people; `eval`, `prepare` and `--compat` need it.
     #[arg(long)]
     pub face_model: Option<PathBuf>,
     /// Which face of the picture: largest, center, score, or its number from the left, from 0.
     #[arg(long, default_value = "largest")]
     pub face: FacePick,
-    /// Least score of the face detector, 0 to 1.
+    /// Least score of the face detector, 0 to 1; the small network has none.
     #[arg(long, value_name = "SCORE", default_value_t = 0.5, help_heading = "Face options")]
     pub min_detection: f32,
     /// Least certainty of the landmark network that it looks at a face, 0 to 1.
     #[arg(long, value_name = "SCORE", default_value_t = 0.5, help_heading = "Face options")]
     pub min_presence: f32,
-    /// Faces smaller than this many pixels of the picture do not count.
+    /// Faces smaller than this many pixels of the picture do not count; the small network takes any.
     #[arg(long, value_name = "PIXELS", default_value_t = 0, help_heading = "Face options")]
     pub min_face: u32,
 }
@@ -87,6 +88,11 @@ impl FaceSource {
         let Some(path) = &self.face_model else {
             return Err(request("face model", format!("{what} needs one: {FACE_MODEL_HELP}")));
         };
+        let options = self.options()?;
+        Ok(FaceLandmarker::open(path, &Limits::default(), device)?.with_options(options)?)
+    }
+
+    fn options(&self) -> Result<LandmarkerOptions> {
         let options = LandmarkerOptions {
             min_detection_confidence: self.min_detection,
             min_presence_confidence: self.min_presence,
@@ -95,13 +101,15 @@ impl FaceSource {
             second_look: true,
         };
         options.validate()?;
-        Ok(FaceLandmarker::open(path, &Limits::default(), device)?.with_options(options)?)
+        Ok(options)
     }
 
     /// The face model, or the small network that comes with the program. `compat` looks as the original looks at driving frames:
     /// it takes weak faces too, and never looks twice.
     pub fn tracker(&self, compat: bool, device: &Device, reporter: &Reporter) -> Result<Box<dyn FaceTracker>> {
         if self.face_model.is_none() && !compat {
+            // It knows certainty alone, but nonsense is nonsense.
+            self.options()?;
             return Ok(Box::new(nano::landmarker(self.min_presence, device, reporter)?));
         }
         let landmarker = self.landmarker("the original's way with driving frames", device)?;

@@ -16,11 +16,14 @@ const MODEL_NOTE: &str = "no --model given: this is the small model that comes w
 const LANDMARKS_NOTE: &str = "no --face-model given: faces are found by the small network that comes with the program, trained on \
     rendered people only; photographs need MediaPipe's";
 
-/// The model, and the directory that it lies in for as long as it is used.
-pub fn model(reporter: &Reporter) -> Result<(ModelDir, TempDir)> {
+/// The model in `path`; without one the small model, and the directory that it lies in for as long as it is used.
+pub fn open(path: Option<&Path>, reporter: &Reporter) -> Result<(ModelDir, Option<TempDir>)> {
+    if let Some(path) = path {
+        return Ok((ModelDir::open(path, &Limits::default())?, None));
+    }
     reporter.note(MODEL_NOTE);
     let scratch = scratch(skyreels_nano::write)?;
-    Ok((ModelDir::open(scratch.path(), &Limits::default())?, scratch))
+    Ok((ModelDir::open(scratch.path(), &Limits::default())?, Some(scratch)))
 }
 
 /// The landmark network.

@@ -39,14 +39,17 @@ pub fn rendered_portrait(seed: u64, size: [u32; 2]) -> Result<Portrait> {
 }
 
 impl Scene {
-    /// A person drives itself: the portrait is the first frame.
+    /// A person drives itself: the portrait is the first frame. `size` is width and height.
+    ///
+    /// # Panics
+    /// Without a frame.
     pub fn own(person: u64, performance: u64, frames: usize, size: [u32; 2]) -> Self {
         let states = states(performance, UNDER_WAY, frames);
         let (driving, driving_faces) = shoot(&Person::from_seed(person), &states, size);
         Self { picture: driving[0].clone(), truth: driving.clone(), driving, driving_faces }
     }
 
-    /// A person at rest follows another one, who begins at rest too.
+    /// A person at rest follows another one, who begins at rest too. `size` is width and height.
     pub fn across(portrait: u64, driver: u64, performance: u64, frames: usize, size: [u32; 2]) -> Self {
         let states = states(performance, 0.0, frames);
         let (driving, driving_faces) = shoot(&Person::from_seed(driver), &states, size);

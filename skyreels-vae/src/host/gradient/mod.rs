@@ -216,7 +216,7 @@ fn channel_sums(values: &[f32], [batch, channels, frames, height, width]: [usize
     (0..channels).map(|channel| (0..batch).map(|item| sums[item * channels + channel]).sum::<f64>() as f32).collect()
 }
 
-/// Sums of squares of two by two, the way back of a doubling; `width` is that of the result.
+/// Sums over two by two neighbours, the way back of a doubling; `width` is that of the result.
 fn halved(values: &[f32], width: usize) -> Vec<f32> {
     let mut halves = vec![0.0; values.len() / 4];
     halves.par_chunks_mut(width).zip(values.par_chunks(4 * width)).for_each(|(out, rows)| {
