@@ -191,7 +191,12 @@ impl Plan {
             .score_bytes(shape, precision.dtype());
         let mut denoise = sequences * LIVE_TOKENS * tokens as u64 * hidden * bytes + scores;
         if request.block_cache {
-            denoise += GUIDANCE_PASSES * KEPT_TOKENS * (tokens - identity) as u64 * hidden * bytes;
+            // What both passes have said together is kept beside what one has said alone.
+            denoise += (GUIDANCE_PASSES + u64::from(request.batched_guidance))
+                * KEPT_TOKENS
+                * (tokens - identity) as u64
+                * hidden
+                * bytes;
         }
         let see = LIVE_VISION_TOKENS * (identity * model.siglip.hidden_size * 4) as u64;
         let ratio = model.vae.spatial_compression_ratio();

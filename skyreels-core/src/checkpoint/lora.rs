@@ -107,7 +107,10 @@ impl Lora {
                 others.push(key.to_string());
                 continue;
             };
-            pairs.entry(format!("{layer}{WEIGHT}")).or_default()[place] = Some(key.to_string());
+            let slot = &mut pairs.entry(format!("{layer}{WEIGHT}")).or_default()[place];
+            if let Some(other) = slot.replace(key.to_string()) {
+                return Err(Error::malformed(&file, FORMAT, format!("{other} and {key} are the same factor")));
+            }
         }
         if pairs.is_empty() {
             let reason = format!(

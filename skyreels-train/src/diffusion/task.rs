@@ -174,7 +174,8 @@ impl<'a> DiffusionTask<'a> {
         let mut cache = self.lock();
         cache.sizes = Some(([frames, height, width], encoded.identity.dims()[1]));
         let bytes = encoded.bytes();
-        if cache.bytes + bytes <= self.settings.cache_megabytes * 1_000_000 {
+        // Another part of the batch may have encoded the same one meanwhile.
+        if !cache.encoded.contains_key(&key) && cache.bytes + bytes <= self.settings.cache_megabytes * 1_000_000 {
             cache.bytes += bytes;
             cache.encoded.insert(key, encoded.clone());
         }
@@ -281,8 +282,9 @@ impl Task for DiffusionTask<'_> {
         let objective = self.objective(stage.loss);
         let batch = self.batch(&examples, &objective, &stage.dropout, Noise { seed: self.seed })?;
         let next = self.next(&cursors, stage);
+        let number = cursors.start / (stage.batch / stage.accumulate).max(1);
         let loss = Loss { objective, share };
-        self.ahead.during(self.data, next, || loss_and_gradients(networks, &batch, &loss, stage.recompute))
+        self.ahead.during(self.data, number, next, || loss_and_gradients(networks, &batch, &loss, stage.recompute))
     }
 
     fn flops(&self, networks: &Denoising, examples: u64) -> u64 {

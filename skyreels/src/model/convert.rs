@@ -16,14 +16,14 @@ const COMPONENTS: u64 = 4;
 impl ModelDir {
     /// Writes the checkpoint into `directory` with weights in `precision` and without what inference does not use: the
     /// guider's decoder, text towers, states of training. Norms stay in f32; the vision tower is rounded like the rest, although
-    /// it computes in f32. One component is in memory at a time. [Low-rank updates](Self::with_loras) are not written.
+    /// it computes in f32. [Low-rank updates](Self::with_loras) are merged. One component is in memory at a time.
     ///
     /// # Errors
     /// [`Error::Core`](crate::Error::Core) for weights that do not fit, files that cannot be written, or when `progress` asks to stop.
     pub fn convert(&self, directory: &Path, precision: Precision, device: &Device, progress: Progress) -> Result<()> {
-        let write = Writer { model: self, directory, precision };
+        let write = Writer { model: self, directory, precision, progress };
         progress.report(STAGE, 0, Some(COMPONENTS))?;
-        write.component(TRANSFORMER, DIFFUSERS, self.transformer.init(device)?)?;
+        write.save(TRANSFORMER, DIFFUSERS, &self.load_transformer(precision, device, progress)?)?;
         progress.report(STAGE, 1, Some(COMPONENTS))?;
         write.component(VAE, DIFFUSERS, CausalVae::new(&self.vae, device)?)?;
         progress.report(STAGE, 2, Some(COMPONENTS))?;
@@ -44,13 +44,18 @@ struct Writer<'a> {
     model: &'a ModelDir,
     directory: &'a Path,
     precision: Precision,
+    progress: Progress<'a>,
 }
 
 impl Writer<'_> {
     fn component<M: Published>(&self, name: &str, stem: &str, module: M) -> Result<()> {
+        let module = self.model.weights(name)?.load(module, self.precision, self.progress)?;
+        self.save(name, stem, &module)
+    }
+
+    fn save<M: Published>(&self, name: &str, stem: &str, module: &M) -> Result<()> {
         self.file(name, "config.json")?;
-        let module = self.model.weights(name)?.load(module, self.precision, Progress::none())?;
-        Ok(save(&module, &self.directory.join(name), stem, SHARD_BYTES)?)
+        Ok(save(module, &self.directory.join(name), stem, SHARD_BYTES)?)
     }
 
     fn file(&self, component: &str, name: &str) -> Result<()> {

@@ -29,8 +29,7 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
     let edit = args.controls.to_edit()?;
     let device = open_device(&args.compute.device)?;
     let (model, _scratch) = nano::open(args.model.as_deref(), reporter)?;
-    let lora = |file: &LoraFile| Lora::open(&file.path, file.strength, &Limits::default());
-    let model = model.with_loras(args.lora.iter().map(lora).collect::<std::result::Result<_, _>>()?);
+    let model = with_loras(model, &args.lora)?;
     let keep = args.keep_intermediates.as_ref().map(Intermediates::create).transpose()?;
     let (smirk, retargeting) = args.flame.open(&device)?;
     let mut run_options = animator_options(args, &model, retargeting, keep)?;
@@ -75,6 +74,12 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
         json!({ "event": "done", "output": args.output, "frames": count, "work": work }),
     );
     Ok(Outcome::Done)
+}
+
+/// The model with low-rank updates.
+pub fn with_loras(model: ModelDir, files: &[LoraFile]) -> Result<ModelDir> {
+    let lora = |file: &LoraFile| Lora::open(&file.path, file.strength, &Limits::default());
+    Ok(model.with_loras(files.iter().map(lora).collect::<std::result::Result<_, _>>()?))
 }
 
 /// Refuses a file that could not be written in the end; leaves nothing behind. For clips see [`check_clip_target`].

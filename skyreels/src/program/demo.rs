@@ -9,7 +9,7 @@ use skyreels::core::media::{Quality, VideoOptions, check_clip_target};
 use skyreels::core::{Frame, open_device};
 use skyreels::eval::{psnr, ssim};
 use skyreels::landmarks::LEADING_FRAMES;
-use skyreels::rendered::{Protocol, Scene, measure};
+use skyreels::rendered::{MOST_DECIBELS, Protocol, Scene, measure};
 use skyreels::{Animator, AnimatorOptions, DenoiseSettings};
 
 use super::animate::write;
@@ -94,7 +94,7 @@ pub fn demo(args: &Demo, reporter: &Reporter) -> Result {
     let count = clip.frames.len() as f64;
     let (mut near, mut alike, mut still) = (0.0, 0.0, 0.0);
     for (made, truth) in clip.frames.iter().zip(&scene.truth) {
-        near += psnr(made, truth)? / count;
+        near += psnr(made, truth)?.min(MOST_DECIBELS) / count;
         alike += ssim(made, truth)? / count;
         still += ssim(&scene.picture, truth)? / count;
     }

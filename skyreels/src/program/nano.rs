@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Once;
 
 use skyreels::ModelDir;
 use skyreels::core::{Device, Error as CoreError, Limits};
@@ -28,7 +29,8 @@ pub fn open(path: Option<&Path>, reporter: &Reporter) -> Result<(ModelDir, Optio
 
 /// The landmark network.
 pub fn landmarker(min_presence: f32, device: &Device, reporter: &Reporter) -> Result<CompactLandmarker> {
-    reporter.note(LANDMARKS_NOTE);
+    static SAID: Once = Once::new();
+    SAID.call_once(|| reporter.note(LANDMARKS_NOTE));
     let scratch = scratch(skyreels_nano::write_landmarks)?;
     let folder = scratch.path().join(skyreels_nano::LANDMARKS);
     // Its weights are on the device when it is open.

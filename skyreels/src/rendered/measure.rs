@@ -3,10 +3,10 @@
 use burn::tensor::Tensor;
 use serde::Serialize;
 use skyreels_core::pixels::frames_to_tensor;
-use skyreels_core::{Frame, Progress};
+use skyreels_core::{Frame, Precision, Progress};
 use skyreels_eval::{Anchor, FaceObservation, expression_distance, head_rotation_error, psnr, ssim};
 use skyreels_landmarks::{Face, FaceTracker, LEADING_FRAMES};
-use skyreels_vae::Tiling;
+use skyreels_vae::{CausalVae, Tiling};
 
 use super::look::{Gallery, look};
 use super::scene::{Scene, follow, rendered_portrait};
@@ -19,12 +19,9 @@ use crate::{Error, Result};
 /// takes odd ones too.
 const FIRST_PERSON: u64 = 2_000_001;
 const FIRST_PERFORMANCE: u64 = 2_000_000;
-/// The shuffled driver shows its frame `7 i + 1` (around its end) in place of frame `i`: a permutation of the 15 frames of the
-/// small model that leaves none in its place, and of the published 47, one of which stays.
-const SHUFFLE: usize = 7;
 
 /// Pictures that are nearer count as this near: equal ones are infinitely near, and no mean has room for that.
-const MOST_DECIBELS: f64 = 60.0;
+pub const MOST_DECIBELS: f64 = 60.0;
 
 /// Whom to measure on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +68,8 @@ pub struct AcrossScores {
     pub still_rotation: f64,
     /// The same beside the driver's frames in another order.
     pub shuffled_rotation: f64,
+    /// Clips in which faces are found in enough frames to compare; the errors are means over these.
+    pub measured: u64,
     /// Share of the frames in which a face is found.
     pub found: f64,
     /// Share of the clips that look more like their own portrait than like anybody else's.
@@ -107,8 +106,9 @@ pub fn measure(
     if clips == 0 || protocol.identities < 2 {
         return Err(Error::request("measurement", "at least two people and one performance are needed".to_owned()));
     }
-    let run = Run { model, animator, tracker };
-    let gallery = run.gallery(protocol)?;
+    let vae = model.load_vae(Precision::F32, animator.device(), progress)?;
+    let run = Run { vae, animator, tracker };
+    let gallery = run.gallery(protocol, progress)?;
     let mut sum = Measurement { clips, ..Measurement::default() };
     for clip in 0..clips {
         progress.report(STAGE, clip, Some(clips))?;
@@ -125,7 +125,7 @@ fn decibels(made: &Frame, truth: &Frame) -> Result<f64> {
 }
 
 struct Run<'a> {
-    model: &'a ModelDir,
+    vae: CausalVae,
     animator: &'a Animator<'a>,
     tracker: &'a dyn FaceTracker,
 }
@@ -150,8 +150,9 @@ impl Run<'_> {
         Scene::across(person(identity), person((identity + step) % protocol.identities), motion, frames, size)
     }
 
-    fn gallery(&self, protocol: Protocol) -> Result<Gallery> {
+    fn gallery(&self, protocol: Protocol, progress: Progress) -> Result<Gallery> {
         let look = |identity| {
+            progress.report("portraits", identity, Some(protocol.identities))?;
             let portrait = rendered_portrait(person(identity), self.animator.canvas())?.canvas;
             let face = self.tracker.detect(&portrait)?.into_iter().next();
             let found = face.map(|face| look(&portrait, &face)).transpose()?.flatten();
@@ -179,10 +180,10 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Frames encoded and decoded; as many as the VAE gives back.
+    /// Frames encoded and decoded in f32 without tiles; as many as the VAE gives back.
     fn through_vae(&self, frames: &[Frame]) -> Result<Vec<Frame>> {
-        let whole = frames.len() - (frames.len() - 1) % self.model.vae.temporal_compression_ratio;
-        let vae = self.model.load_vae(skyreels_core::Precision::F32, self.animator.device(), Progress::none())?;
+        let vae = &self.vae;
+        let whole = frames.len() - (frames.len() - 1) % vae.config().temporal_compression_ratio;
         let clip: Tensor<5> = frames_to_tensor(&frames[..whole], self.animator.device());
         let latents = vae.encode(clip, Tiling::Off, Progress::none())?.mode();
         tensor_to_frames(vae.decode(latents, Tiling::Off, Progress::none())?)
@@ -197,15 +198,20 @@ impl Run<'_> {
         let result: Vec<_> = faces.iter().map(|face| face.as_ref().map(observed).transpose()).collect::<Result<_>>()?;
         let driver: Vec<_> =
             scene.driving_faces.iter().map(|face| observed(face).map(Some)).collect::<Result<Vec<_>>>()?;
-        let shuffled: Vec<_> = (0..driver.len()).map(|i| driver[(i * SHUFFLE + 1) % driver.len()].clone()).collect();
+        // No frame keeps its place.
+        let mut shuffled = driver.clone();
+        shuffled.rotate_left(driver.len() / 2);
         let still = vec![driver[0].clone(); driver.len()];
         let turned = |faces: &[_], driver: &[_]| head_rotation_error(faces, driver, Anchor::FirstFrame);
-        sum.expression += expression_distance(&result, &driver)?.mean;
-        sum.still_expression += expression_distance(&still, &driver)?.mean;
-        sum.shuffled_expression += expression_distance(&result, &shuffled)?.mean;
-        sum.rotation += turned(&result, &driver)?.mean;
-        sum.still_rotation += turned(&still, &driver)?.mean;
-        sum.shuffled_rotation += turned(&result, &shuffled)?.mean;
+        if faces.iter().any(Option::is_some) {
+            sum.measured += 1;
+            sum.expression += expression_distance(&result, &driver)?.mean;
+            sum.still_expression += expression_distance(&still, &driver)?.mean;
+            sum.shuffled_expression += expression_distance(&result, &shuffled)?.mean;
+            sum.rotation += turned(&result, &driver)?.mean;
+            sum.still_rotation += turned(&still, &driver)?.mean;
+            sum.shuffled_rotation += turned(&result, &shuffled)?.mean;
+        }
         sum.found += faces.iter().flatten().count() as f64 / faces.len() as f64;
         let seen = made.frames.iter().zip(&faces).filter_map(|(frame, face)| Some((frame, face.as_ref()?)));
         let looks: Vec<Vec<f32>> =
@@ -227,6 +233,10 @@ impl Measurement {
             *value /= clips;
         }
         let across = &mut self.across;
+        for value in [&mut across.found, &mut across.own_identity, &mut across.likeness] {
+            *value /= clips;
+        }
+        let measured = across.measured as f64;
         for value in [
             &mut across.expression,
             &mut across.still_expression,
@@ -234,11 +244,8 @@ impl Measurement {
             &mut across.rotation,
             &mut across.still_rotation,
             &mut across.shuffled_rotation,
-            &mut across.found,
-            &mut across.own_identity,
-            &mut across.likeness,
         ] {
-            *value /= clips;
+            *value /= measured;
         }
         self
     }

@@ -163,7 +163,8 @@ impl Convolved {
         add_conv(&padded, &turned, &vec![0.0; from], &mut input);
         drop(padded);
         let plane = height * width;
-        if let Some(later) = later {
+        // A kernel that sees one frame has kept none.
+        if let Some(later) = later.filter(|_| around > 0) {
             let later = values(later);
             input.par_chunks_mut(seen * plane).zip(later.par_chunks(around * plane)).for_each(|(input, later)| {
                 let (_, last) = input.split_at_mut((seen - around) * plane);
