@@ -13,11 +13,11 @@ use skyreels::core::media::VideoReader;
 fn the_first_command_of_the_readme_makes_a_video() {
     let directory = tempfile::tempdir().unwrap();
     let (_, said) = accepted(directory.path(), &format!("{} --side-by-side -o {{}}/out.mp4", demo(2)));
-    assert!(said.contains("pixels of the result are noise"), "{said}");
+    assert!(said.contains("trained on rendered people only"), "{said}");
     let video = VideoReader::open(directory.path().join("out.mp4"), &Limits::default()).unwrap();
     let info = *video.info();
-    assert_eq!((info.width, info.height, info.frames), (3 * 160, 96, 15));
-    assert_eq!(video.map(|frame| frame.unwrap().image.dimensions()).filter(|size| *size == (480, 96)).count(), 15);
+    assert_eq!((info.width, info.height, info.frames), (3 * 144, 96, 15));
+    assert_eq!(video.map(|frame| frame.unwrap().image.dimensions()).filter(|size| *size == (432, 96)).count(), 15);
 }
 
 #[test]

@@ -3,11 +3,17 @@
 mod common;
 
 use common::{accepted, events, names, refused, says, tiny};
+use serde_json::Value;
 use skyreels::core::{Limits, Precision};
 use skyreels::rendered::Scene;
 use skyreels::{ModelDir, core::Progress, core::open_device};
 
 const SIZE: [u32; 2] = [96, 64];
+
+/// The last word of a run with `--json`.
+fn done(output: &str) -> Value {
+    events(output).into_iter().find(|event| event["event"] == "done").expect("the run ended well")
+}
 
 #[test]
 fn a_person_who_drives_itself_begins_as_its_portrait() {
@@ -50,12 +56,12 @@ fn a_demo_of_any_seed_and_a_measurement_run() {
     let model = tiny(place);
     let options = format!("--model {} --steps 1", model.display());
     let demo = format!("--json demo --seed 18446744073709551615 {options} -o {{}}/demo.gif");
-    let done = events(&accepted(place, &demo).0).pop().unwrap();
-    assert!(done["psnr"].as_f64().unwrap() > 0.0, "{done}");
+    let demo = done(&accepted(place, &demo).0);
+    assert!(demo["psnr"].as_f64().unwrap() > 0.0, "{demo}");
     assert!(place.join("demo.gif").is_file());
     let measure = format!("--json measure --identities 2 --motions 1 {options}");
-    let done = events(&accepted(place, &measure).0).pop().unwrap();
-    let own = &done["measurement"]["own"];
-    assert!(own["still_ssim"].as_f64().unwrap() > own["ssim"].as_f64().unwrap(), "random weights make noise: {done}");
+    let measured = done(&accepted(place, &measure).0);
+    let own = &measured["measurement"]["own"];
+    assert!(own["still_ssim"].as_f64().unwrap() > own["ssim"].as_f64().unwrap(), "random weights make noise: {measured}");
     says(&refused(place, &format!("measure --identities 1 {options}")), &["at least two people"]);
 }

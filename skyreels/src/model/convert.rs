@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use skyreels_core::checkpoint::{Published, SHARD_BYTES, save};
+use skyreels_core::checkpoint::{Published, SHARD_BYTES, read_config, save};
 use skyreels_core::{Device, Error as CoreError, Precision, Progress};
+use skyreels_landmarks::compact::CompactConfig;
+use skyreels_train::landmarks::FOLDER as LANDMARKS;
 use skyreels_vae::{CausalVae, LandmarkGuider};
 
 use super::{GUIDER, ModelDir, SCHEDULER, SIGLIP, TRANSFORMER, VAE};
@@ -16,7 +18,8 @@ const COMPONENTS: u64 = 4;
 impl ModelDir {
     /// Writes the checkpoint into `directory` with weights in `precision` and without what inference does not use: the
     /// guider's decoder, text towers, states of training. Norms stay in f32; the vision tower is rounded like the rest, although
-    /// it computes in f32. [Low-rank updates](Self::with_loras) are merged. One component is in memory at a time.
+    /// it computes in f32. [Low-rank updates](Self::with_loras) are merged, and a landmark network beside the model
+    /// goes along. One component is in memory at a time.
     ///
     /// # Errors
     /// [`Error::Core`](crate::Error::Core) for weights that do not fit, files that cannot be written, or when `progress` asks to stop.
@@ -31,6 +34,11 @@ impl ModelDir {
         progress.report(STAGE, 3, Some(COMPONENTS))?;
         write.component(SIGLIP, TRANSFORMERS, self.siglip.init(device)?)?;
         write.file(SCHEDULER, "scheduler_config.json")?;
+        let landmarks = self.path().join(LANDMARKS).join("config.json");
+        if landmarks.is_file() {
+            let config: CompactConfig = read_config(landmarks)?;
+            write.component(LANDMARKS, TRANSFORMERS, config.init(device)?)?;
+        }
         Ok(progress.report(STAGE, COMPONENTS, Some(COMPONENTS))?)
     }
 }

@@ -157,7 +157,7 @@ fn nano() -> [(&'static str, &'static str, Value); 5] {
     let vae = json!({
         "in_channels": 3, "out_channels": 3, "block_out_channels": [16, 32, 32, 64], "latent_channels": 16,
         "layers_per_block": 1, "act_fn": "silu", "norm_eps": 1e-6, "norm_num_groups": 8,
-        "temporal_compression_ratio": 4, "sample_height": 192, "sample_width": 288, "scaling_factor": 0.7
+        "temporal_compression_ratio": 4, "sample_height": 192, "sample_width": 320, "scaling_factor": 0.7
     });
     let siglip = json!({
         "hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 2,
