@@ -62,6 +62,9 @@ fn a_demo_of_any_seed_and_a_measurement_run() {
     let measure = format!("--json measure --identities 2 --motions 1 {options}");
     let measured = done(&accepted(place, &measure).0);
     let own = &measured["measurement"]["own"];
-    assert!(own["still_ssim"].as_f64().unwrap() > own["ssim"].as_f64().unwrap(), "random weights make noise: {measured}");
+    assert!(
+        own["still_ssim"].as_f64().unwrap() > own["ssim"].as_f64().unwrap(),
+        "random weights make noise: {measured}"
+    );
     says(&refused(place, &format!("measure --identities 1 {options}")), &["at least two people"]);
 }
