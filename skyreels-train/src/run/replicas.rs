@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use burn::module::Module;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::task::Task;
 use crate::optimise::Gradients;
@@ -27,18 +28,21 @@ pub(super) fn gradients<T: Task>(
     let parts = parts(cursors.clone(), tasks.len() as u64);
     let whole = (cursors.end - cursors.start).max(1) as f64;
     let part_share = |part: &Range<u64>| share * (part.end - part.start) as f64 / whole;
+    let pools = pools(tasks.len())?;
     std::thread::scope(|scope| {
-        let running: Vec<_> = others
+        let running: Vec<_> = tasks
             .iter()
-            .zip(&parts[1..])
-            .filter(|(_, part)| !part.is_empty())
-            .map(|(task, part)| {
+            .zip(&parts)
+            .zip(&pools)
+            .filter(|((_, part), _)| !part.is_empty())
+            .map(|((task, part), pool)| {
                 // Leaves of its own: graphs of several threads must not meet.
                 let replica = networks.clone().fork(&task.device().clone().autodiff());
-                scope.spawn(move || task.gradients(&replica, part.clone(), part_share(part)))
+                let share = part_share(part);
+                scope.spawn(move || pool.install(move || task.gradients(&replica, part.clone(), share)))
             })
             .collect();
-        let (mut loss, mut sum) = first.gradients(networks, parts[0].clone(), part_share(&parts[0]))?;
+        let (mut loss, mut sum) = (0.0, Gradients::default());
         for thread in running {
             let failed = |_| Error::invalid("devices", "the thread of one of them has panicked");
             let (value, gradients) = thread.join().map_err(failed)??;
@@ -47,6 +51,13 @@ pub(super) fn gradients<T: Task>(
         }
         Ok((loss, sum))
     })
+}
+
+/// Threads for each part: none waits for work of another.
+fn pools(parts: usize) -> Result<Vec<ThreadPool>> {
+    let threads = (rayon::current_num_threads() / parts).max(1);
+    let pool = |_| ThreadPoolBuilder::new().num_threads(threads).build();
+    (0..parts).map(pool).collect::<std::result::Result<_, _>>().map_err(|error| Error::invalid("parts", error.to_string()))
 }
 
 /// Consecutive parts whose lengths differ by one at most, the longer ones first.
