@@ -57,7 +57,10 @@ pub(super) fn gradients<T: Task>(
 fn pools(parts: usize) -> Result<Vec<ThreadPool>> {
     let threads = (rayon::current_num_threads() / parts).max(1);
     let pool = |_| ThreadPoolBuilder::new().num_threads(threads).build();
-    (0..parts).map(pool).collect::<std::result::Result<_, _>>().map_err(|error| Error::invalid("parts", error.to_string()))
+    (0..parts)
+        .map(pool)
+        .collect::<std::result::Result<_, _>>()
+        .map_err(|error| Error::invalid("parts", error.to_string()))
 }
 
 /// Consecutive parts whose lengths differ by one at most, the longer ones first.
