@@ -14,8 +14,8 @@ mod protocol;
 mod report;
 
 pub use analysis::{
-    AnalysisOptions, ClipAnalysis, Judges, PixelScores, Thumbnail, TruthScores, Work, analyse_clip, analyse_portraits,
-    analyse_with_truth,
+    AnalysisOptions, ClipAnalysis, Judges, PixelScores, Thumbnail, Together, TruthScores, Work, analyse_clip,
+    analyse_portraits, analyse_together,
 };
 pub use embed::{
     ArcFaceConfig, ArcFaceNetwork, CurricularFaceConfig, CurricularFaceNetwork, EMBEDDING, FACE_SIDE, FaceEmbedder,

@@ -12,5 +12,5 @@ pub use clip::{ClipAnalysis, PixelScores, Thumbnail};
 pub use judges::{AnalysisOptions, Judges, Work};
 pub(crate) use series::{load_truth, save_truth};
 pub(crate) use store::{load, save};
-pub use walk::{analyse_clip, analyse_portraits, analyse_with_truth};
+pub use walk::{Together, analyse_clip, analyse_portraits, analyse_together};
 pub use watcher::TruthScores;

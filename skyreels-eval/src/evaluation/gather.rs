@@ -10,15 +10,13 @@ use skyreels_core::{Error as CoreError, Progress};
 
 use super::keep::{Comparison, Store, joined};
 use super::run::EvaluationOptions;
-use crate::analysis::{ClipAnalysis, Judges, TruthScores, Work, analyse_clip, analyse_portraits, analyse_with_truth};
+use crate::analysis::{ClipAnalysis, Judges, TruthScores, Work, analyse_portraits, analyse_together};
 use crate::inference::BATCH;
 use crate::protocol::Pair;
 use crate::{Error, Result};
 
 /// Name of this operation in progress reports: files.
 const STAGE: &str = "measure";
-/// Results that are compared with their truth at once: each has a decoder and a tracker of its own.
-const BESIDE: usize = 8;
 
 /// What is known about each file and each result beside its truth, or why it is not.
 #[derive(Default)]
@@ -32,19 +30,15 @@ pub(super) struct Gathered {
 /// Something to do at a time.
 enum Job {
     Portraits(Vec<PathBuf>),
-    Clip(PathBuf),
-    /// A driver, and results of which it is the truth.
-    WithTruth(PathBuf, Vec<PathBuf>),
+    /// Videos that are read beside each other, and which result is compared with which truth, by their places.
+    Videos(Vec<PathBuf>, Vec<[usize; 2]>),
 }
 
 impl Job {
     /// Files that are looked at.
-    fn files(&self) -> usize {
-        match self {
-            Self::Portraits(paths) => paths.len(),
-            Self::Clip(_) => 1,
-            Self::WithTruth(_, results) => 1 + results.len(),
-        }
+    fn files(&self) -> &[PathBuf] {
+        let (Self::Portraits(files) | Self::Videos(files, _)) = self;
+        files
     }
 }
 
@@ -58,7 +52,7 @@ pub(super) fn gather(
     let store = Store::open(options)?;
     let mut gathered = Gathered::default();
     let jobs = jobs(pairs, &store, &mut gathered);
-    let total = (jobs.iter().map(Job::files).sum::<usize>() + gathered.clips.len()) as u64;
+    let total = (jobs.iter().map(|job| job.files().len()).sum::<usize>() + gathered.clips.len()) as u64;
     let done = AtomicUsize::new(gathered.clips.len());
     gathered.work.kept_files = gathered.clips.len() as u64;
     progress.report(STAGE, done.load(Ordering::Relaxed) as u64, Some(total))?;
@@ -75,7 +69,8 @@ pub(super) fn gather(
                 Err(_) => ControlFlow::Break(()),
             };
             let outcome = perform(job, judges, options, &store, Progress::new(&beat), &gathered).and_then(|()| {
-                let done = done.fetch_add(job.files(), Ordering::Relaxed) + job.files();
+                let files = job.files().len();
+                let done = done.fetch_add(files, Ordering::Relaxed) + files;
                 Ok(progress.report(STAGE, done as u64, Some(total))?)
             });
             if let (Err(error), Ok(mut failed)) = (outcome, failed.lock()) {
@@ -106,26 +101,48 @@ fn jobs(pairs: &[Pair], store: &Store, gathered: &mut Gathered) -> Vec<Job> {
             None => drop(todo.insert(path.clone())),
         }
     }
-    let mut jobs = Vec::new();
-    let mut beside: BTreeMap<&PathBuf, BTreeSet<&PathBuf>> = BTreeMap::new();
+    let mut comparisons = BTreeSet::new();
     for pair in pairs.iter().filter(|pair| pair.truth) {
         let key = (pair.result.clone(), pair.driving.clone());
-        if let Some(scores) = store.kept_truth(&key) {
-            gathered.truths.insert(key, Ok(scores));
-        } else {
-            beside.entry(&pair.driving).or_default().insert(&pair.result);
+        match store.kept_truth(&key) {
+            Some(scores) => drop(gathered.truths.insert(key, Ok(scores))),
+            None => drop(comparisons.insert(key)),
         }
     }
-    for (truth, results) in beside {
-        let results: Vec<PathBuf> = results.into_iter().cloned().collect();
-        todo.retain(|path| path != truth && !results.contains(path));
-        jobs.extend(results.chunks(BESIDE).map(|some| Job::WithTruth(truth.clone(), some.to_vec())));
+    let mut jobs: Vec<Job> =
+        together(comparisons).into_iter().map(|(files, comparisons)| Job::Videos(files, comparisons)).collect();
+    for path in jobs.iter().flat_map(Job::files) {
+        todo.remove(path);
     }
     let portraits: BTreeSet<&PathBuf> = pairs.iter().filter_map(|pair| pair.portrait.as_ref()).collect();
     let (pictures, clips): (Vec<PathBuf>, Vec<PathBuf>) = todo.into_iter().partition(|path| portraits.contains(path));
     jobs.extend(pictures.chunks(BATCH).map(|batch| Job::Portraits(batch.to_vec())));
-    jobs.extend(clips.into_iter().map(Job::Clip));
+    jobs.extend(clips.into_iter().map(|path| Job::Videos(vec![path], Vec::new())));
     jobs
+}
+
+/// Groups of files such that no comparison is between two of them, with the places of the compared.
+fn together(comparisons: BTreeSet<Comparison>) -> Vec<(Vec<PathBuf>, Vec<[usize; 2]>)> {
+    let mut groups: Vec<(Vec<PathBuf>, Vec<[usize; 2]>)> = Vec::new();
+    for (result, truth) in comparisons {
+        // Those that know one of the two become one.
+        let known = |(files, _): &mut (Vec<PathBuf>, _)| files.contains(&result) || files.contains(&truth);
+        let (mut files, mut compared) = (Vec::new(), Vec::new());
+        for (theirs, places) in groups.extract_if(.., known) {
+            let offset = files.len();
+            files.extend(theirs);
+            compared.extend(places.into_iter().map(|places| places.map(|place| place + offset)));
+        }
+        let pair = [result, truth].map(|path| {
+            files.iter().position(|known| *known == path).unwrap_or_else(|| {
+                files.push(path);
+                files.len() - 1
+            })
+        });
+        compared.push(pair);
+        groups.push((files, compared));
+    }
+    groups
 }
 
 /// Does one thing; a file that cannot be read or measured is remembered, a cancellation is passed on.
@@ -158,36 +175,15 @@ fn perform(
                 },
             }
         }
-        Job::Clip(path) => {
-            let seal = seal(path);
-            let analysis = analyse_clip(path, judges, how, limits, progress, &mut found.work);
-            found.clip(path, seal, analysis);
-        }
-        Job::WithTruth(truth, results) => {
-            let (true_seal, seals) = (seal(truth), results.iter().map(seal).collect::<Vec<_>>());
-            match analyse_with_truth(truth, results, judges, how, limits, progress, &mut found.work) {
-                Ok((analysis, all)) => {
-                    for ((path, seal), (analysis, scores)) in results.iter().zip(seals).zip(all) {
-                        let both = seal.as_ref().zip(true_seal.as_ref()).map(|(ours, theirs)| joined(ours, theirs));
-                        found.truth(path, truth, both, Ok(scores));
-                        found.clip(path, seal, Ok(analysis));
-                    }
-                    found.clip(truth, true_seal, Ok(analysis));
-                }
-                Err(error) if error.is_cancelled() => return Err(error),
-                Err(error) => match &results[..] {
-                    // What is wrong, each file says by itself.
-                    [result] => {
-                        found.truth(result, truth, None, Err(error));
-                        again(Job::Clip(result.clone()))?;
-                        again(Job::Clip(truth.clone()))?;
-                    }
-                    // Nor does one bad result take those beside it along.
-                    _ => {
-                        let each = |result: &PathBuf| again(Job::WithTruth(truth.clone(), vec![result.clone()]));
-                        return results.iter().try_for_each(each);
-                    }
-                },
+        Job::Videos(files, comparisons) => {
+            let seals: Vec<_> = files.iter().map(seal).collect();
+            let together = analyse_together(files, comparisons, judges, how, limits, progress, &mut found.work)?;
+            for ([result, truth], scores) in comparisons.iter().zip(together.comparisons) {
+                let both = seals[*result].as_ref().zip(seals[*truth].as_ref());
+                found.truth(&files[*result], &files[*truth], both.map(|(ours, theirs)| joined(ours, theirs)), scores);
+            }
+            for ((path, seal), analysis) in files.iter().zip(seals).zip(together.clips) {
+                found.clip(path, seal, analysis);
             }
         }
     }

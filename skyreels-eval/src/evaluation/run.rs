@@ -209,7 +209,7 @@ fn sets(
     Ok(sets)
 }
 
-/// A distance and its error.
+/// A distance and its standard error.
 fn measured(
     ours: &[Vec<&[f32]>],
     theirs: &[Vec<&[f32]>],
@@ -217,5 +217,10 @@ fn measured(
 ) -> Result<(FrechetDistance, Option<f64>)> {
     let theirs = FeatureStatistics::of(&theirs.concat())?;
     let distance = frechet_distance(&FeatureStatistics::of(&ours.concat())?, &theirs)?;
-    Ok((distance, frechet_standard_error(ours, &theirs, progress)?))
+    // What cannot be said about other clips does not take the distance of these along.
+    let standard_error = match frechet_standard_error(ours, &theirs, progress) {
+        Err(error) if !error.is_cancelled() => None,
+        outcome => outcome?,
+    };
+    Ok((distance, standard_error))
 }
