@@ -67,13 +67,15 @@ fn distance(a: &Gradients, b: &Gradients) -> f64 {
 fn block_by_block_the_gradients_are_those_of_the_whole_graph() {
     let schedule = schedule();
     let loss = Loss { objective: Objective::new(&schedule), share: 0.5 };
-    for guider in [true, false] {
+    for (guider, recompute) in
+        [(true, Recompute::Blocks), (false, Recompute::Blocks), (true, Recompute::Scores), (false, Recompute::Scores)]
+    {
         let batch = batch(guider, Dropout::default());
         let model = networks(&Device::flex().autodiff(), Precision::F32);
         let keys = all_keys(&model);
         let model = trainable_only(model, &keys);
         let (value, whole) = loss_and_gradients(&model, &batch, &loss, Recompute::Nothing).unwrap();
-        let (again, blocks) = loss_and_gradients(&model, &batch, &loss, Recompute::Blocks).unwrap();
+        let (again, blocks) = loss_and_gradients(&model, &batch, &loss, recompute).unwrap();
         assert!((value - again).abs() < 1e-5 * value, "{value} {again}");
         let of = |part: &str| whole.keys().filter(|key| key.starts_with(part)).count();
         // All of the transformer; of the guider its encoder where it is trained.
@@ -82,7 +84,7 @@ fn block_by_block_the_gradients_are_those_of_the_whole_graph() {
         assert_eq!(of("pose_guider."), if guider { encoder } else { 0 });
         assert_eq!(whole.keys().collect::<Vec<_>>(), blocks.keys().collect::<Vec<_>>());
         let error = distance(&blocks, &whole);
-        println!("guider trained {guider}: relative difference {error:e}");
+        println!("guider trained {guider}, {recompute:?}: relative difference {error:e}");
         assert!(error < 1e-5, "{error:e}");
         for key in whole.keys() {
             let pair = [&blocks, &whole].map(|gradients| gradients.get(key).unwrap());
@@ -101,6 +103,7 @@ fn only_what_a_stage_trains_has_gradients_and_everything_else_stays_to_the_byte(
     for (keys, recompute) in [
         (["transformer.patch_embed.proj."].as_slice(), Recompute::Blocks),
         (&["transformer.patch_embed.pose_proj."], Recompute::Blocks),
+        (&["transformer.patch_embed.proj."], Recompute::Scores),
         (&["pose_guider.encoder.", "transformer."], Recompute::Nothing),
     ] {
         let batch = batch(keys.len() == 2, Dropout::default());

@@ -8,8 +8,10 @@
 //! | everything else, f32 on a card, and wherever gradients are asked for | product, softmax, product, some queries at a time |
 
 mod composed;
+mod gradients;
 mod plan;
 
+pub use gradients::{AttentionGradients, attention_gradients};
 pub use plan::{AttentionPlan, AttentionShape, Engine, MAX_SCORE_BYTES};
 
 use burn::tensor::Tensor;

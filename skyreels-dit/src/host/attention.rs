@@ -6,10 +6,9 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::lanes::{Aligned, exp2_nonpositive};
+use super::products::{Columns, Head, MANY_REGISTERS, ROWS, VECTORS, add_product, product};
 use super::{elements, tensor};
 
-/// Query rows that a product keeps in registers.
-const ROWS: usize = 6;
 /// Query rows of a task, most first: the more, the less often keys and values are read again; the
 /// fewer, the better many cores share them. Scores, queries and results of a tile stay in the
 /// second-level cache.
@@ -18,10 +17,6 @@ const QUERIES: [usize; 3] = [32 * ROWS, 16 * ROWS, 8 * ROWS];
 const TASKS_PER_THREAD: usize = 4;
 /// Keys of a tile.
 const KEYS: usize = 256;
-/// Vectors that a product keeps in registers per row, where there are 32 registers and where there
-/// are 16.
-const VECTORS: [usize; 2] = [4, 2];
-const MANY_REGISTERS: usize = 32;
 
 /// Sizes shared by all tasks.
 #[derive(Clone, Copy)]
@@ -63,48 +58,15 @@ pub(crate) fn tiled_attention(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>
 
 /// Keys and values of every head in the order in which the products read them.
 struct Packed {
-    /// Per head: panels of as many keys as a product has columns; a panel is `[width, columns]`.
     keys: Vec<Aligned>,
-    /// Per head: `[keys, width rounded up to vectors]`.
     values: Vec<Aligned>,
 }
 
-/// Lanes and columns of the products on this processor.
-struct Columns;
-
-impl WithSimd for Columns {
-    type Output = [usize; 2];
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> [usize; 2] {
-        [S::F32_LANES, S::F32_LANES * if S::REGISTER_COUNT >= MANY_REGISTERS { VECTORS[0] } else { VECTORS[1] }]
-    }
-}
-
 fn pack(sizes: Sizes, key: &[f32], value: &[f32]) -> Packed {
-    let Sizes { heads, keys, width, .. } = sizes;
-    let token = heads * width;
-    let [lanes, columns] = Arch::new().dispatch(Columns);
-    let padded = width.next_multiple_of(lanes);
-    let (keys, values) = (0..heads)
-        .into_par_iter()
-        .map(|head| {
-            let row = |index: usize| index * token + head * width..index * token + (head + 1) * width;
-            let mut panels = Aligned::zeros(keys.next_multiple_of(columns) * width);
-            for (panel, first) in panels.get_mut().chunks_exact_mut(columns * width).zip((0..).step_by(columns)) {
-                for column in 0..columns.min(keys - first) {
-                    for (at, element) in key[row(first + column)].iter().enumerate() {
-                        panel[at * columns + column] = *element;
-                    }
-                }
-            }
-            let mut rows = Aligned::zeros(keys * padded);
-            for (index, to) in rows.get_mut().chunks_exact_mut(padded).enumerate() {
-                to[..width].copy_from_slice(&value[row(index)]);
-            }
-            (panels, rows)
-        })
-        .unzip();
+    let Sizes { heads, width, .. } = sizes;
+    let head = |values, index| Head { values, heads, width, index };
+    let (keys, values) =
+        (0..heads).into_par_iter().map(|index| (head(key, index).panels(), head(value, index).rows())).unzip();
     Packed { keys, values }
 }
 
@@ -194,30 +156,6 @@ impl Task<'_> {
     }
 }
 
-/// `ROWS` rows of `left`, `row` apart, times `V` vectors of every row of `right`.
-#[inline(always)]
-fn product<S: Simd, const V: usize>(
-    simd: S,
-    left: &[f32],
-    row: usize,
-    right: &[S::f32s],
-    stride: usize,
-    depth: usize,
-) -> [[S::f32s; V]; ROWS] {
-    let mut sums = [[simd.splat_f32s(0.0); V]; ROWS];
-    let left: [&[f32]; ROWS] = std::array::from_fn(|i| &left[i * row..][..depth]);
-    for (at, right) in right.chunks(stride).take(depth).enumerate() {
-        let right: &[S::f32s; V] = right.first_chunk().expect("a row is at least as wide as the product");
-        for i in 0..ROWS {
-            let factor = simd.splat_f32s(left[i][at]);
-            for v in 0..V {
-                sums[i][v] = simd.mul_add_f32s(factor, right[v], sums[i][v]);
-            }
-        }
-    }
-    sums
-}
-
 /// Scores of a tile: queries times panels of keys.
 #[inline(always)]
 fn scores<S: Simd, const V: usize>(simd: S, scratch: &mut Scratch, panels: &[f32], width: usize, count: usize) {
@@ -287,29 +225,6 @@ fn accumulate<S: Simd, const V: usize>(
     for first in (0..count).step_by(ROWS) {
         let weights = &weights[first * KEYS..];
         let results = &mut results[first * vectors..][..ROWS * vectors];
-        let mut from = 0;
-        while from + V <= vectors {
-            add(simd, results, vectors, from, product::<S, V>(simd, weights, KEYS, &values[from..], vectors, keys));
-            from += V;
-        }
-        while from < vectors {
-            add(simd, results, vectors, from, product::<S, 1>(simd, weights, KEYS, &values[from..], vectors, keys));
-            from += 1;
-        }
-    }
-}
-
-#[inline(always)]
-fn add<S: Simd, const V: usize>(
-    simd: S,
-    results: &mut [S::f32s],
-    vectors: usize,
-    from: usize,
-    sums: [[S::f32s; V]; ROWS],
-) {
-    for (row, sums) in results.chunks_exact_mut(vectors).zip(&sums) {
-        for (to, sum) in row[from..].iter_mut().zip(sums) {
-            *to = simd.add_f32s(*to, *sum);
-        }
+        add_product::<S, V, false>(simd, results, vectors, weights, KEYS, values, keys);
     }
 }

@@ -6,11 +6,14 @@
 //! everything here has a counterpart of tensor operations.
 
 mod attention;
+mod attention_gradients;
 mod gelu;
 mod lanes;
+mod products;
 mod rotary;
 
 pub(crate) use attention::tiled_attention;
+pub(crate) use attention_gradients::tiled_attention_gradients;
 pub(crate) use gelu::gelu_tanh;
 pub(crate) use rotary::rotate;
 

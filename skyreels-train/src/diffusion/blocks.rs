@@ -1,17 +1,16 @@
-//! The backward pass block by block: little is kept, most is computed again.
+//! The backward pass block by block, in which the scores of the attention are never kept.
 //!
-//! A first pass without gradients keeps the inputs of the blocks. Then, from the last block to the first, a block is computed again
-//! with gradients and differentiated, its inputs being leaves: at any time one block's graph exists. Within a block the
-//! attention is cut out, because automatic differentiation would keep its scores: what is behind it is differentiated
+//! Automatic differentiation would keep them, so the attention is cut out of every block: what is behind it is differentiated
 //! down to its result, the attention by [`attention_gradients`], and what is in front of it from queries, keys and values.
+//! Graphs of all blocks are kept, or, with little memory, the inputs of the blocks alone: then, from the last block to
+//! the first, a block's graph is made again, and at any time there is one.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use skyreels_dit::attention::attention;
+use skyreels_dit::attention::{attention, attention_gradients};
 use skyreels_dit::transformer::{Block, Tokens};
 use skyreels_dit::{Rotary, Transformer};
 
-use super::attention::attention_gradients;
 use super::batch::Batch;
 use super::denoising::Denoising;
 use super::gradients::{Loss, differentiate, inputs, pieces, rotary};
@@ -25,7 +24,14 @@ struct Cotangent {
     time: Tensor<2>,
 }
 
-pub(super) fn by_blocks(model: &Denoising, batch: &Batch, loss: &Loss) -> Result<(f64, Gradients)> {
+/// What is kept of a block until its backward pass.
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and a tensor is a handle")]
+enum Kept {
+    Input(Tokens),
+    Graph(Graph),
+}
+
+pub(super) fn by_blocks(model: &Denoising, batch: &Batch, loss: &Loss, keep_graphs: bool) -> Result<(f64, Gradients)> {
     let plain = model.valid();
     let (latents, identity) = inputs(&plain, batch, None)?;
     let [_, frames, _, height, width] = latents.dims();
@@ -34,23 +40,30 @@ pub(super) fn by_blocks(model: &Denoising, batch: &Batch, loss: &Loss) -> Result
     let mut tokens = plain.transformer.tokens(latents, identity, &batch.timesteps)?;
     let [_, identity_tokens, _] = tokens.identity.dims();
     let joint = plain.transformer.joint_rotary(&tables, identity_tokens);
-    let mut kept = Vec::with_capacity(plain.transformer.blocks().len());
-    for block in plain.transformer.blocks() {
-        kept.push(tokens.clone());
-        tokens = block.forward(tokens, joint.as_ref());
-    }
-
     let tracked = batch.tracked();
-    let mut sum = Gradients::default();
-    let (value, mut cotangent) = head(model, tokens, grid, &tracked, loss, &mut sum)?;
     let tracked_tables = rotary(model.transformer.config(), &tracked.noisy)?;
     let tracked_joint = model.transformer.joint_rotary(&tracked_tables, identity_tokens);
-    for (number, tokens) in kept.into_iter().enumerate().rev() {
-        let pair = Pair {
-            plain: (&plain.transformer.blocks()[number], joint.as_ref()),
-            tracked: (&model.transformer.blocks()[number], tracked_joint.as_ref()),
+    let mut kept = Vec::with_capacity(plain.transformer.blocks().len());
+    for (block, tracked_block) in plain.transformer.blocks().iter().zip(model.transformer.blocks()) {
+        tokens = if keep_graphs {
+            let graph = Graph::of(tracked_block, tokens, tracked_joint.as_ref());
+            let after = graph.result();
+            kept.push(Kept::Graph(graph));
+            after
+        } else {
+            kept.push(Kept::Input(tokens.clone()));
+            block.forward(tokens, joint.as_ref())
         };
-        cotangent = pair.backward(&model.transformer, tokens, cotangent, &mut sum);
+    }
+
+    let mut sum = Gradients::default();
+    let (value, mut cotangent) = head(model, tokens, grid, &tracked, loss, &mut sum)?;
+    for (kept, block) in kept.into_iter().zip(model.transformer.blocks()).rev() {
+        let graph = match kept {
+            Kept::Graph(graph) => graph,
+            Kept::Input(tokens) => Graph::of(block, tokens, tracked_joint.as_ref()),
+        };
+        cotangent = graph.backward(&model.transformer, cotangent, &mut sum);
     }
     embedding(model, &tracked, cotangent, &mut sum)?;
     Ok((value, sum))
@@ -91,20 +104,34 @@ fn embedding(model: &Denoising, batch: &Batch, cotangent: Cotangent, sum: &mut G
     Ok(())
 }
 
-/// A block without gradients and the same block with them, each with its tables.
-struct Pair<'a> {
-    plain: (&'a Block, Option<&'a Rotary>),
-    tracked: (&'a Block, Option<&'a Rotary>),
+/// A block that was computed, in two pieces: what is in front of its attention, and what is behind it.
+struct Graph {
+    first: Tokens,
+    /// Queries, keys and values.
+    projections: [Tensor<4>; 3],
+    attended: Tensor<4>,
+    last: Tokens,
+    out: Tokens,
 }
 
-impl Pair<'_> {
-    fn backward(&self, model: &Transformer, tokens: Tokens, after: Cotangent, sum: &mut Gradients) -> Cotangent {
-        let [query, key, value] = self.plain.0.projections(&tokens, self.plain.1);
-        let attended = attention(query.clone(), key.clone(), value.clone());
+impl Graph {
+    fn of(block: &Block, tokens: Tokens, tables: Option<&Rotary>) -> Self {
+        let (first, last) = (leaves(tokens.clone()), leaves(tokens));
+        let projections = block.projections(&first, tables);
+        let [query, key, value] = projections.clone().map(Tensor::inner);
+        let attended = Tensor::from_inner(attention(query, key, value)).require_grad();
+        let out = block.after_attention(attended.clone(), last.clone());
+        Self { first, projections, attended, last, out }
+    }
 
-        let last = leaves(tokens.clone());
-        let attended = Tensor::from_inner(attended).require_grad();
-        let out = self.tracked.0.after_attention(attended.clone(), last.clone());
+    /// The tokens behind the block, without gradients.
+    fn result(&self) -> Tokens {
+        let Tokens { video, identity, time } = self.out.clone();
+        Tokens { video: video.inner(), identity: identity.inner(), time: time.inner() }
+    }
+
+    fn backward(self, model: &Transformer, after: Cotangent, sum: &mut Gradients) -> Cotangent {
+        let Self { first, projections, attended, last, out } = self;
         let product = against(out.video, after.video) + against(out.identity, after.identity);
         let gradients = product.backward();
         sum.add(Gradients::collect_prefixed("transformer", model, &gradients));
@@ -113,11 +140,11 @@ impl Pair<'_> {
             identity: of(&last.identity, &gradients),
             time: of(&last.time, &gradients),
         };
+        let [query, key, value] = projections.clone().map(Tensor::inner);
         let attention = attention_gradients(query, key, value, of(&attended, &gradients));
         drop(gradients);
 
-        let first = leaves(tokens);
-        let [query, key, value] = self.tracked.0.projections(&first, self.tracked.1);
+        let [query, key, value] = projections;
         let product = against(query, attention.query) + against(key, attention.key) + against(value, attention.value);
         let gradients = product.backward();
         sum.add(Gradients::collect_prefixed("transformer", model, &gradients));

@@ -23,6 +23,8 @@ use crate::optimise::{Gradients, Pieces};
 pub enum Recompute {
     /// Nothing: every intermediate result of every block is kept for the backward pass.
     Nothing,
+    /// Scores of the attention, which are most of the memory and the fastest to make again.
+    Scores,
     /// Blocks: kept are their inputs, and the results within one block at a time; scores of the attention never.
     #[default]
     Blocks,
@@ -60,7 +62,8 @@ pub fn loss_and_gradients(
 ) -> Result<(f64, Gradients)> {
     match recompute {
         Recompute::Nothing => whole(model, &batch.tracked(), loss),
-        Recompute::Blocks => by_blocks(model, batch, loss),
+        Recompute::Scores => by_blocks(model, batch, loss, true),
+        Recompute::Blocks => by_blocks(model, batch, loss, false),
     }
 }
 

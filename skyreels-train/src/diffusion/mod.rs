@@ -1,6 +1,5 @@
 //! One training step of the denoiser: what it is shown, and the gradients of the loss.
 
-mod attention;
 mod batch;
 mod blocks;
 mod denoising;
@@ -9,7 +8,6 @@ mod gradients;
 mod sample;
 mod task;
 
-pub use attention::{AttentionGradients, attention_gradients};
 pub use batch::{Batch, Control, Dropout, Noise};
 pub use denoising::Denoising;
 pub use encode::{Encoded, Encoder, GuideClip};

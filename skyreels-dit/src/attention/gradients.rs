@@ -4,6 +4,8 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{DType, Tensor};
 use skyreels_core::device::Backend;
 
+use crate::host::{serves, tiled_attention_gradients};
+
 /// Bytes of scores that the backward pass holds at a time.
 const CARD_SCORE_BYTES: usize = 2_000_000_000;
 /// The same where caches are small.
@@ -38,6 +40,10 @@ pub fn attention_gradients(
 ) -> AttentionGradients {
     let [batch, queries, heads, head_dim] = query.dims();
     let [_, keys, _, _] = key.dims();
+    if serves(&query.device()) {
+        let [query, key, value] = tiled_attention_gradients(query, key, value, cotangent);
+        return AttentionGradients { query, key, value };
+    }
     let budget = if Backend::of(&query.device()).is_host() { HOST_SCORE_BYTES } else { CARD_SCORE_BYTES };
     let rows = (budget / (batch * heads * keys * SCORE_BYTES).max(1)).clamp(1, queries);
     in_chunks(query, key, value, cotangent, rows, (head_dim as f64).sqrt().recip())
@@ -84,15 +90,28 @@ fn in_chunks(
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Device, Distribution};
+    use burn::tensor::Device;
     use proptest::prelude::*;
-    use skyreels_dit::attention::attention;
+    use skyreels_core::diffusion::NoiseGenerator;
 
     use super::*;
+    use crate::attention::attention;
 
     fn distance(a: Tensor<4>, b: Tensor<4>) -> f32 {
         let size = b.clone().powi_scalar(2).sum().sqrt().into_scalar::<f32>();
         (a - b).powi_scalar(2).sum().sqrt().into_scalar::<f32>() / size.max(1e-6)
+    }
+
+    /// Queries, keys, values and a cotangent; and what automatic differentiation makes of them.
+    fn truth(sizes: [usize; 4], keys: usize, seed: u64) -> ([Tensor<4>; 4], [Tensor<4>; 3]) {
+        let [batch, queries, heads, width] = sizes;
+        let mut random = NoiseGenerator::new(seed);
+        let of = [queries, keys, keys, queries];
+        let all = of.map(|tokens| random.normal([batch, tokens, heads, width], &Device::flex()));
+        let [q, k, v] = [0, 1, 2].map(|i| all[i].clone().autodiff().require_grad());
+        let out = attention(q.clone(), k.clone(), v.clone()) * all[3].clone().autodiff();
+        let gradients = out.sum().backward();
+        (all, [q, k, v].map(|leaf| leaf.grad(&gradients).unwrap()))
     }
 
     proptest! {
@@ -100,18 +119,25 @@ mod tests {
 
         #[test]
         fn in_chunks_they_are_those_of_automatic_differentiation(
-            batch in 1usize..3, queries in 1usize..9, keys in 1usize..9, heads in 1usize..3, rows in 1usize..9,
+            batch in 1usize..3, queries in 1usize..9, keys in 1usize..9, heads in 1usize..3, rows in 1usize..9, seed in any::<u64>(),
         ) {
-            let device = Device::flex();
-            let tensor = |count| Tensor::<4>::random([batch, count, heads, 16], Distribution::Normal(0.0, 1.0), &device);
-            let (query, key, value, cotangent) = (tensor(queries), tensor(keys), tensor(keys), tensor(queries));
-            let [q, k, v] = [&query, &key, &value].map(|x| x.clone().autodiff().require_grad());
-            let out = attention(q.clone(), k.clone(), v.clone()) * cotangent.clone().autodiff();
-            let gradients = out.sum().backward();
+            let ([query, key, value, cotangent], truth) = truth([batch, queries, heads, 16], keys, seed);
             let ours = in_chunks(query, key, value, cotangent, rows, 0.25);
-            for (ours, theirs) in [(ours.query, q), (ours.key, k), (ours.value, v)] {
-                let theirs = theirs.grad(&gradients).unwrap();
+            for (ours, theirs) in [ours.query, ours.key, ours.value].into_iter().zip(truth) {
                 prop_assert!(distance(ours, theirs) < 1e-5);
+            }
+        }
+
+        #[test]
+        fn in_tiles_they_are_those_of_automatic_differentiation(
+            batch in 1usize..3, queries in 1usize..150, keys in 1usize..150, heads in 1usize..4, width in 1usize..80, seed in any::<u64>(),
+        ) {
+            let ([query, key, value, cotangent], truth) = truth([batch, queries, heads, width], keys, seed);
+            let ours = tiled_attention_gradients(query, key, value, cotangent);
+            for (ours, theirs) in ours.into_iter().zip(truth) {
+                // Of a single key, the weights do not depend on the scores.
+                let error = if keys == 1 { (ours - theirs).abs().max().into_scalar::<f32>() } else { distance(ours, theirs) };
+                prop_assert!(error < 1e-5, "{error}");
             }
         }
     }
