@@ -147,7 +147,7 @@ fn nano() -> [(&'static str, &'static str, Value); 5] {
     let transformer = json!({
         "num_attention_heads": 4, "attention_head_dim": 32, "in_channels": 48, "out_channels": 16,
         "flip_sin_to_cos": true, "freq_shift": 0, "time_embed_dim": 64, "text_embed_dim": 96, "num_layers": 6,
-        "dropout": 0.0, "attention_bias": true, "sample_height": 12, "sample_width": 18, "sample_frames": 17,
+        "dropout": 0.0, "attention_bias": true, "sample_height": 24, "sample_width": 36, "sample_frames": 17,
         "patch_size": 2, "temporal_compression_ratio": 4, "max_text_seq_length": 16,
         "activation_fn": "gelu-approximate", "timestep_activation_fn": "silu", "norm_elementwise_affine": true,
         "norm_eps": 1e-5, "spatial_interpolation_scale": 1.875, "temporal_interpolation_scale": 1.0,
@@ -155,7 +155,7 @@ fn nano() -> [(&'static str, &'static str, Value); 5] {
         "pose_embed_width": 48, "pose_proj_hidden": 96
     });
     let vae = json!({
-        "in_channels": 3, "out_channels": 3, "block_out_channels": [16, 32, 32, 64], "latent_channels": 16,
+        "in_channels": 3, "out_channels": 3, "block_out_channels": [16, 32, 64], "latent_channels": 16,
         "layers_per_block": 1, "act_fn": "silu", "norm_eps": 1e-6, "norm_num_groups": 8,
         "temporal_compression_ratio": 4, "sample_height": 192, "sample_width": 320, "scaling_factor": 0.7
     });

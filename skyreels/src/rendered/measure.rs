@@ -1,6 +1,5 @@
 //! How well a model animates rendered people that it has never seen.
 
-use burn::tensor::Tensor;
 use serde::Serialize;
 use skyreels_core::pixels::frames_to_tensor;
 use skyreels_core::{Frame, Precision, Progress};
@@ -181,12 +180,14 @@ impl Run<'_> {
     }
 
     /// Frames encoded and decoded in f32 without tiles; as many as the VAE gives back.
+    /// The frames as the VAE shows them, in a clip of the length that the model works with: others do not come back as they were.
     fn through_vae(&self, frames: &[Frame]) -> Result<Vec<Frame>> {
-        let vae = &self.vae;
-        let whole = frames.len() - (frames.len() - 1) % vae.config().temporal_compression_ratio;
-        let clip: Tensor<5> = frames_to_tensor(&frames[..whole], self.animator.device());
-        let latents = vae.encode(clip, Tiling::Off, Progress::none())?.mode();
-        tensor_to_frames(vae.decode(latents, Tiling::Off, Progress::none())?)
+        let leading = std::iter::repeat_n(&frames[0], LEADING_FRAMES);
+        let clip: Vec<Frame> = leading.chain(frames).cloned().collect();
+        let latents =
+            self.vae.encode(frames_to_tensor(&clip, self.animator.device()), Tiling::Off, Progress::none())?;
+        let shown = tensor_to_frames(self.vae.decode(latents.mode(), Tiling::Off, Progress::none())?)?;
+        Ok(shown.into_iter().skip(LEADING_FRAMES).collect())
     }
 
     fn across(&self, protocol: Protocol, clip: u64, gallery: &Gallery, sum: &mut AcrossScores) -> Result<()> {
