@@ -9,7 +9,7 @@ use skyreels::core::media::{Quality, VideoOptions, check_clip_target};
 use skyreels::core::{Frame, open_device};
 use skyreels::eval::{psnr, ssim};
 use skyreels::landmarks::LEADING_FRAMES;
-use skyreels::rendered::{MOST_DECIBELS, Protocol, Scene, measure};
+use skyreels::rendered::{MOST_DECIBELS, MotionErrors, Protocol, Scene, measure};
 use skyreels::{Animator, AnimatorOptions, DenoiseSettings};
 
 use super::animate::write;
@@ -130,21 +130,20 @@ pub fn run_measure(args: &Measure, reporter: &Reporter) -> Result {
     let protocol = Protocol { identities: args.identities, motions: args.motions };
     let found = measure(&model, &animator, &*tracker, protocol, reporter.progress())?;
     let (own, across) = (found.own, found.across);
+    let row = |name: &str, digits: usize, of: fn(&MotionErrors) -> f64| {
+        let [result, still, shuffled, truth] =
+            [across.result, across.still, across.shuffled, across.truth].map(|errors| of(&errors));
+        format!("{name} {result:10.digits$} {still:16.digits$} {shuffled:17.digits$} {truth:16.digits$}")
+    };
     let lines = [
         format!("{} people, {} clips of each kind", args.identities, found.clips),
         String::from("of themselves                    result   still portrait"),
         format!("  PSNR, dB                     {:10.2} {:16.2}", own.psnr, own.still_psnr),
         format!("  SSIM                         {:10.3} {:16.3}", own.ssim, own.still_ssim),
         format!("  PSNR through the VAE, dB     {:10.2}", own.vae_psnr),
-        String::from("of others                        result   still portrait   driver shuffled"),
-        format!(
-            "  expression error, cm         {:10.3} {:16.3} {:17.3}",
-            across.expression, across.still_expression, across.shuffled_expression
-        ),
-        format!(
-            "  head rotation error, degrees {:10.2} {:16.2} {:17.2}",
-            across.rotation, across.still_rotation, across.shuffled_rotation
-        ),
+        String::from("of others                        result   still portrait   driver shuffled   true rendering"),
+        row("  expression error, cm        ", 3, |errors| errors.expression),
+        row("  head rotation error, degrees", 2, |errors| errors.rotation),
         format!("  faces found, %               {:10.1}", 100.0 * across.found),
         format!("  nearest to own portrait, %   {:10.1}", 100.0 * across.own_identity),
         format!("  likeness (16x16 pixels)      {:10.3}", across.likeness),

@@ -52,21 +52,26 @@ pub struct OwnScores {
     pub vae_psnr: f64,
 }
 
-/// A person follows another one; means over clips. Faces found in the result against the driver's true ones.
+/// How far faces in frames are from the driver's true ones, as moved since the first frame.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct MotionErrors {
+    /// Of 478 points, in centimetres on the head.
+    pub expression: f64,
+    /// Of the head's rotation, in degrees.
+    pub rotation: f64,
+}
+
+/// A person follows another one; means over clips. Faces are found by the tracker.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct AcrossScores {
-    /// What 478 points have moved since the first frame, in centimetres on the head.
-    pub expression: f64,
-    /// The same of the portrait standing still.
-    pub still_expression: f64,
-    /// The same beside the driver's frames in another order.
-    pub shuffled_expression: f64,
-    /// Rotation of the head since the first frame, in degrees.
-    pub rotation: f64,
-    /// The same of the portrait standing still.
-    pub still_rotation: f64,
-    /// The same beside the driver's frames in another order.
-    pub shuffled_rotation: f64,
+    /// Of the result.
+    pub result: MotionErrors,
+    /// Of the portrait standing still.
+    pub still: MotionErrors,
+    /// Of the result, beside the driver's frames in another order.
+    pub shuffled: MotionErrors,
+    /// Of the true rendering: what the tracker itself is off.
+    pub truth: MotionErrors,
     /// Clips in which faces are found in enough frames to compare; the errors are means over these.
     pub measured: u64,
     /// Share of the frames in which a face is found.
@@ -196,22 +201,23 @@ impl Run<'_> {
         let size = self.animator.canvas();
         let faces = follow(&made.frames, self.tracker)?;
         let observed = |face: &Face| FaceObservation::of(face, size).map_err(Error::from);
-        let result: Vec<_> = faces.iter().map(|face| face.as_ref().map(observed).transpose()).collect::<Result<_>>()?;
+        let all_observed = |faces: &[Option<Face>]| {
+            faces.iter().map(|face| face.as_ref().map(observed).transpose()).collect::<Result<Vec<_>>>()
+        };
+        let result = all_observed(&faces)?;
+        let truth = all_observed(&follow(&scene.truth, self.tracker)?)?;
         let driver: Vec<_> =
             scene.driving_faces.iter().map(|face| observed(face).map(Some)).collect::<Result<Vec<_>>>()?;
         // No frame keeps its place.
         let mut shuffled = driver.clone();
         shuffled.rotate_left(driver.len() / 2);
         let still = vec![driver[0].clone(); driver.len()];
-        let turned = |faces: &[_], driver: &[_]| head_rotation_error(faces, driver, Anchor::FirstFrame);
-        if faces.iter().any(Option::is_some) {
+        if faces.iter().any(Option::is_some) && truth.iter().any(Option::is_some) {
             sum.measured += 1;
-            sum.expression += expression_distance(&result, &driver)?.mean;
-            sum.still_expression += expression_distance(&still, &driver)?.mean;
-            sum.shuffled_expression += expression_distance(&result, &shuffled)?.mean;
-            sum.rotation += turned(&result, &driver)?.mean;
-            sum.still_rotation += turned(&still, &driver)?.mean;
-            sum.shuffled_rotation += turned(&result, &shuffled)?.mean;
+            sum.result.add(&result, &driver)?;
+            sum.still.add(&still, &driver)?;
+            sum.shuffled.add(&result, &shuffled)?;
+            sum.truth.add(&truth, &driver)?;
         }
         sum.found += faces.iter().flatten().count() as f64 / faces.len() as f64;
         let seen = made.frames.iter().zip(&faces).filter_map(|(frame, face)| Some((frame, face.as_ref()?)));
@@ -227,6 +233,14 @@ impl Run<'_> {
     }
 }
 
+impl MotionErrors {
+    fn add(&mut self, faces: &[Option<FaceObservation>], driver: &[Option<FaceObservation>]) -> Result<()> {
+        self.expression += expression_distance(faces, driver)?.mean;
+        self.rotation += head_rotation_error(faces, driver, Anchor::FirstFrame)?.mean;
+        Ok(())
+    }
+}
+
 impl Measurement {
     fn mean(mut self, clips: f64) -> Self {
         let own = &mut self.own;
@@ -237,16 +251,9 @@ impl Measurement {
         for value in [&mut across.found, &mut across.own_identity, &mut across.likeness] {
             *value /= clips;
         }
-        let measured = across.measured as f64;
-        for value in [
-            &mut across.expression,
-            &mut across.still_expression,
-            &mut across.shuffled_expression,
-            &mut across.rotation,
-            &mut across.still_rotation,
-            &mut across.shuffled_rotation,
-        ] {
-            *value /= measured;
+        for errors in [&mut across.result, &mut across.still, &mut across.shuffled, &mut across.truth] {
+            errors.expression /= across.measured as f64;
+            errors.rotation /= across.measured as f64;
         }
         self
     }
