@@ -40,6 +40,9 @@ pub fn attention_gradients(
 ) -> AttentionGradients {
     let [batch, queries, heads, head_dim] = query.dims();
     let [_, keys, _, _] = key.dims();
+    if batch * queries * keys * heads * head_dim == 0 {
+        return AttentionGradients { query: query.zeros_like(), key: key.zeros_like(), value: value.zeros_like() };
+    }
     if serves(&query.device()) {
         let [query, key, value] = tiled_attention_gradients(query, key, value, cotangent);
         return AttentionGradients { query, key, value };
@@ -112,6 +115,17 @@ mod tests {
         let out = attention(q.clone(), k.clone(), v.clone()) * all[3].clone().autodiff();
         let gradients = out.sum().backward();
         (all, [q, k, v].map(|leaf| leaf.grad(&gradients).unwrap()))
+    }
+
+    #[test]
+    fn without_queries_or_keys_nothing_depends_on_anything() {
+        let tensor = |tokens| Tensor::<4>::ones([1, tokens, 2, 8], &Device::flex());
+        for (queries, keys) in [(0, 3), (3, 0)] {
+            let ours = attention_gradients(tensor(queries), tensor(keys), tensor(keys), tensor(queries));
+            assert_eq!(ours.query.dims()[1], queries);
+            assert_eq!(ours.key.dims(), ours.value.dims());
+            assert!(ours.key.into_data().iter::<f32>().chain(ours.query.into_data().iter()).all(|value| value == 0.0));
+        }
     }
 
     proptest! {

@@ -14,7 +14,7 @@ const DRAWN: f32 = 3.0;
 /// Weight of depth relative to the places in the picture.
 const DEPTH: f32 = 0.5;
 /// Distance, as a share of the face, below which an error counts by its square.
-const NEAR: f64 = 0.01;
+const NEAR: f64 = 0.003;
 /// What scores and presence count beside points.
 const SCORES: f64 = 0.5;
 const PRESENCE: f64 = 0.05;

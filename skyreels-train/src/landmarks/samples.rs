@@ -24,8 +24,11 @@ const WHOLE: f32 = 0.35;
 /// How far a close view may lie from where it should, and by which factor it may be larger, in shares of its side.
 const SHIFT: f32 = 0.12;
 const STRETCH: [f32; 2] = [0.8, 1.35];
-/// Purpose of the random numbers.
-const PURPOSE: u64 = 40;
+/// Samples that are made of one rendering, each with its own view, exposure and grain: to render takes longer than to learn from it.
+const VIEWS: u64 = 4;
+/// Purposes of the random numbers.
+const RENDERING: u64 = 40;
+const VIEW: u64 = 41;
 
 /// A square picture and what is true about it.
 #[derive(Debug, Clone)]
@@ -55,7 +58,18 @@ impl Samples {
     /// # Errors
     /// Those of cutting and resizing.
     pub fn batch(&self, numbers: Range<u64>) -> Result<Vec<Sample>> {
-        numbers.into_par_iter().map(|number| self.get(number)).collect()
+        let renderings = numbers.start / VIEWS..numbers.end.div_ceil(VIEWS);
+        let of_renderings: Vec<Vec<Sample>> = renderings
+            .into_par_iter()
+            .map(|number| {
+                let rendering = self.rendering(number);
+                let own = number * VIEWS..(number + 1) * VIEWS;
+                (own.start.max(numbers.start)..own.end.min(numbers.end))
+                    .map(|number| self.view(&rendering, number))
+                    .collect()
+            })
+            .collect::<Result<_>>()?;
+        Ok(of_renderings.into_iter().flatten().collect())
     }
 
     /// One sample.
@@ -63,7 +77,15 @@ impl Samples {
     /// # Errors
     /// Those of cutting and resizing.
     pub fn get(&self, number: u64) -> Result<Sample> {
-        let r = &mut Random::new(self.seed.wrapping_add(number.wrapping_mul(0x2545_F491_4F6C_DD1D)), PURPOSE);
+        self.view(&self.rendering(number / VIEWS), number)
+    }
+
+    fn random(&self, number: u64, purpose: u64) -> Random {
+        Random::new(self.seed.wrapping_add(number.wrapping_mul(0x2545_F491_4F6C_DD1D)), purpose)
+    }
+
+    fn rendering(&self, number: u64) -> Rendering {
+        let r = &mut self.random(number, RENDERING);
         let people = self.identities.end.saturating_sub(self.identities.start).max(1);
         let identity = Identity::from_seed(self.identities.start + (r.unit() as f64 * people as f64) as u64);
         let mut scene = Scene::from_seed((r.unit() * 1e6) as u64);
@@ -73,22 +95,35 @@ impl Samples {
         let size = [r.pick(&SIDES), r.pick(&SIDES)];
         let posed = Person::new(&identity, &scene);
         let posed = posed.pose(&state);
-        let (mut frame, face) = (posed.frame(size), posed.face(size));
+        Rendering { frame: posed.frame(size), face: posed.face(size), size }
+    }
+
+    fn view(&self, rendering: &Rendering, number: u64) -> Result<Sample> {
+        let r = &mut self.random(number, VIEW);
+        let Rendering { frame, face, size } = rendering;
+        let mut frame = frame.clone();
         disturb(&mut frame, r);
         let (view, shown) = if r.chance(WITHOUT) {
-            match beside(&face, size, r) {
+            match beside(face, *size, r) {
                 Some(view) => (view, false),
-                None => (SquareView::whole(size), true),
+                None => (SquareView::whole(*size), true),
             }
         } else if r.chance(WHOLE) {
-            (SquareView::whole(size), true)
+            (SquareView::whole(*size), true)
         } else {
-            (close(&face, size, r), true)
+            (close(face, *size, r), true)
         };
         let picture = view.cut(&frame, self.side)?;
-        let points = shown.then(|| face.landmarks.iter().map(|point| view.to_view(*point, size)).collect());
+        let points = shown.then(|| face.landmarks.iter().map(|point| view.to_view(*point, *size)).collect());
         Ok(Sample { picture, points, scores: face.blendshapes })
     }
+}
+
+/// A picture of somebody.
+struct Rendering {
+    frame: Frame,
+    face: Face,
+    size: [u32; 2],
 }
 
 /// A moment of a performance, moved further than it would, with a few expressions of its own.
