@@ -172,8 +172,8 @@ fn a_missing_face_model_says_where_to_get_one() {
 fn clips_that_the_model_cannot_make() {
     let directory = tempfile::tempdir().unwrap();
     for (option, parts) in [
-        ("--size 100x100", ["100x100", "multiple of 16"]),
-        ("--size 0x96", ["0x96", "multiple of 16"]),
+        ("--size 100x100", ["100x100", "multiple of 8"]),
+        ("--size 0x96", ["0x96", "multiple of 8"]),
         ("--frames 10", ["frames: ", "9"]),
         ("--frames 0", ["frames: ", "0 frames"]),
         ("--steps 0", ["steps", "1 to 1000"]),
