@@ -12,7 +12,7 @@ use skyreels_core::{Device, Event, Limits, Progress};
 use skyreels_train::data::RenderedWorld;
 use skyreels_train::diffusion::{DiffusionSettings, DiffusionTask, Dropout};
 use skyreels_train::loss::Reading;
-use skyreels_train::optimise::{AdamWSettings, LearningRate};
+use skyreels_train::optimise::{AdamWSettings, LearningRate, MuonSettings};
 use skyreels_train::run::{History, Note, RunSettings, Task, Trainer, latest};
 use skyreels_train::stage::{Begin, LossSettings, PatchConvolution, Projector, Stage};
 use support::{parts, settings, task, world, write_model};
@@ -54,7 +54,7 @@ fn three_stages() -> Vec<Stage> {
     vec![
         Stage { begin, ..stage("motion", &["transformer.patch_embed.proj.*"], 3) },
         stage("identity", &["transformer.patch_embed.pose_proj.*"], 2),
-        stage("joint", &["pose_guider.encoder.*", "transformer.*"], 3),
+        Stage { muon: Some(MuonSettings::default()), ..stage("joint", &["pose_guider.encoder.*", "transformer.*"], 3) },
     ]
 }
 

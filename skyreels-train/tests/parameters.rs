@@ -2,14 +2,15 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use burn::tensor::{Device, Tensor};
+use nalgebra::DMatrix;
 use skyreels_core::checkpoint::{Key, Published, PublishedVisitor, SHARD_BYTES, Weights, fill, save};
 use skyreels_core::{Limits, Precision};
 use skyreels_dit::{Transformer, TransformerConfig};
 use skyreels_train::diffusion::{Loss, Recompute, loss_and_gradients};
-use skyreels_train::optimise::{AdamWSettings, Optimizer, trainable_only};
+use skyreels_train::optimise::{AdamWSettings, Muon, MuonSettings, Optimizer, trainable_only};
 use skyreels_train::stage::{Begin, PatchConvolution, Projector, from_image_to_video};
 use support::{batch, networks, random, schedule, transformer};
 
@@ -56,6 +57,67 @@ fn steps_are_those_of_pytorch_s_adamw() {
         let error = found.iter().zip(&expected).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
         assert!(error < 2e-5, "step {step}: {error:e}");
     }
+}
+
+/// torch.optim.Muon's update of a velocity, in f64: five steps of Newton and Schulz with Jordan's coefficients, rows first where there are
+/// fewer of them.
+fn orthogonal(velocity: &DMatrix<f64>) -> DMatrix<f64> {
+    let tall = velocity.nrows() > velocity.ncols();
+    let mut x = if tall { velocity.transpose() } else { velocity.clone() };
+    x /= x.norm();
+    for _ in 0..5 {
+        let square = &x * x.transpose();
+        x = &x * 3.4445 + (&square * -4.775 + &square * &square * 2.0315) * &x;
+    }
+    if tall { x.transpose() } else { x }
+}
+
+#[test]
+fn chosen_matrices_step_as_pytorch_s_muon_and_the_others_as_adamw() {
+    let (batch, schedule) = (batch(), schedule());
+    let settings = AdamWSettings { weight_decay: 0.1, ..AdamWSettings::default() };
+    let keys = ["attn1.to_q.weight", "ff.net.0.proj.weight", "ff.net.2.weight", "attn1.to_k.weight"]
+        .map(|layer| format!("transformer.transformer_blocks.0.{layer}"));
+    let trained = keys.iter().cloned().collect();
+    let mut model = trainable_only(networks(&Device::flex().autodiff(), Precision::F32), &trained);
+    let shapes = model.published_shapes();
+    let muon = MuonSettings { keys: keys[..3].to_vec(), momentum: 0.9 };
+    let muon = Muon::new(&model, &trained, &muon, settings.weight_decay).unwrap();
+    let mut optimizer = Optimizer::new(&settings).with_muon(Some(muon));
+    let mut plain = Optimizer::new(&settings);
+    let matrix = |values: Vec<f64>, key: &str| DMatrix::from_row_slice(shapes[key][0], shapes[key][1], &values);
+    let wide = |values: &[f32]| values.iter().map(|value| f64::from(*value)).collect::<Vec<_>>();
+    let rate = 1e-2;
+    let mut expected: Vec<_> = keys[..3].iter().map(|key| matrix(wide(&values(&model)[key]), key)).collect();
+    let mut velocities: Vec<_> = expected.iter().map(|value| value * 0.0).collect();
+    for _ in 0..3 {
+        let gradients = || loss_and_gradients(&model, &batch, &Loss::from(&schedule), Recompute::Nothing).unwrap().1;
+        for (i, key) in keys[..3].iter().enumerate() {
+            let gradient: Vec<f32> = gradients().get(key).unwrap().into_data().iter().collect();
+            let gradient = matrix(wide(&gradient), key);
+            velocities[i] = &velocities[i] * 0.9 + &gradient;
+            let ahead = &velocities[i] * 0.9 + gradient;
+            let largest = ahead.nrows().max(ahead.ncols()) as f64;
+            expected[i] *= 1.0 - rate * 0.1;
+            expected[i] -= orthogonal(&ahead) * (rate * 0.2 * largest.sqrt());
+        }
+        let by_adamw = values(&plain.step(model.clone(), gradients(), rate))[&keys[3]].clone();
+        let before = values(&model)[&keys[3]].clone();
+        let gradients = gradients();
+        model = optimizer.step(model, gradients, rate);
+        let found = values(&model);
+        assert!(found[&keys[3]] == by_adamw && by_adamw != before);
+        for (key, expected) in keys.iter().zip(&expected) {
+            let error = (matrix(wide(&found[key]), key) - expected).amax();
+            assert!(error < 1e-4, "{key}: {error:e}");
+        }
+    }
+    let none = MuonSettings { keys: vec!["*.to_v.weight".into()], ..MuonSettings::default() };
+    let error = Muon::new(&model, &trained, &none, 0.0).err().unwrap();
+    assert!(error.to_string().contains("`*.to_v.weight` means no parameter that is trained"), "{error}");
+    let bias: BTreeSet<String> = ["transformer.proj_out.bias".to_string()].into();
+    let error = Muon::new(&model, &bias, &MuonSettings { keys: vec!["*.bias".into()], momentum: 0.9 }, 0.0);
+    assert!(error.err().unwrap().to_string().contains("is no matrix"));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use skyreels_core::checkpoint::{Key, Published, PublishedMapper};
 
 use super::gradients::Gradients;
+use super::muon::Muon;
 use super::trained::{flat, with_flat};
 use crate::{Error, Result};
 
@@ -32,13 +33,14 @@ impl Default for AdamWSettings {
     }
 }
 
-/// Burn's AdamW with a state by key, and f32 masters of parameters that are kept in fewer bits.
+/// Burn's AdamW with a state by key, Muon for chosen matrices, and f32 masters of parameters that are kept in fewer bits.
 ///
 /// The arithmetic is Burn's. Its module optimiser is not used, because that finds states by identities that a loaded model does not have
 /// and puts them on the default device first.
 #[derive(Clone)]
 pub struct Optimizer {
     adamw: AdamW,
+    muon: Option<Muon>,
     states: BTreeMap<String, AdamWState<1>>,
     masters: BTreeMap<String, Tensor<1>>,
 }
@@ -62,7 +64,14 @@ impl Optimizer {
             .with_beta_2(settings.beta_2)
             .with_epsilon(settings.epsilon)
             .with_weight_decay(settings.weight_decay);
-        Self { adamw: config.build(), states: BTreeMap::new(), masters: BTreeMap::new() }
+        Self { adamw: config.build(), muon: None, states: BTreeMap::new(), masters: BTreeMap::new() }
+    }
+
+    /// Chosen matrices learn by Muon.
+    #[must_use]
+    pub fn with_muon(mut self, muon: Option<Muon>) -> Self {
+        self.muon = muon;
+        self
     }
 
     /// One step on every parameter that has a gradient; the others are left as they are, to the byte.
@@ -79,6 +88,10 @@ impl Optimizer {
         learning_rate: f64,
     ) -> Tensor<1> {
         let gradient = gradient.to_device(&value.device());
+        let muon = self.muon.as_mut();
+        if let Some(value) = muon.and_then(|muon| muon.advance(key, &value, &gradient, learning_rate)) {
+            return value;
+        }
         let (value, state) = self.adamw.step(learning_rate, value, gradient, self.states.remove(key));
         if let Some(state) = state {
             self.states.insert(key.to_string(), state);
@@ -96,6 +109,7 @@ impl Optimizer {
             tensors.insert(format!("{key}{SECOND}"), momentum.moment_2.clone());
             tensors.insert(format!("{key}{TIME}"), time);
         }
+        tensors.extend(self.muon.iter().flat_map(Muon::state));
         tensors
     }
 
@@ -117,6 +131,9 @@ impl Optimizer {
             let momentum = AdaptiveMomentumState { time, moment_1, moment_2, max_moment_2: None };
             self.states.insert(key, AdamWState { momentum });
         }
+        if let Some(muon) = &mut self.muon {
+            muon.restore(&mut tensors);
+        }
         Ok(self)
     }
 
@@ -134,7 +151,8 @@ impl Optimizer {
     pub fn state_bytes(&self) -> usize {
         let numbers = |tensor: &Tensor<1>| 4 * tensor.shape().num_elements();
         let states: usize = self.states.values().map(|state| 2 * numbers(&state.momentum.moment_1)).sum();
-        states + self.masters.values().map(numbers).sum::<usize>()
+        let velocities = self.muon.iter().flat_map(Muon::velocities);
+        states + velocities.chain(self.masters.values()).map(numbers).sum::<usize>()
     }
 }
 

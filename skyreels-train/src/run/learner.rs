@@ -7,7 +7,7 @@ use skyreels_core::checkpoint::Published;
 
 use super::checkpoint::Saved;
 use crate::optimise::{
-    AdamWSettings, Average, Gradients, LowRank, Optimizer, Patterns, keys, reduced, trainable_only, values,
+    AdamWSettings, Average, Gradients, LowRank, Muon, Optimizer, Patterns, keys, reduced, trainable_only, values,
 };
 use crate::stage::Stage;
 use crate::{Error, Result};
@@ -42,6 +42,12 @@ impl Selection {
         // Before a run begins, not when its last stage does.
         LowRank::check(networks, &low_rank)?;
         Ok(Self { whole, low_rank })
+    }
+
+    /// The matrices that learn by Muon.
+    pub(super) fn muon<M: Published>(&self, networks: &M, stage: &Stage) -> Result<Option<Muon>> {
+        let new = |settings| Muon::new(networks, &self.whole, settings, stage.optimizer.weight_decay);
+        stage.muon.as_ref().map(new).transpose()
     }
 
     /// Everything that needs a gradient.
@@ -83,7 +89,7 @@ impl Learner {
             let average = Average::new(decay, &networks, &selection.whole);
             lora.as_ref().map_or(average.clone(), |lora| average.and(lora.factors()))
         });
-        let optimizer = Optimizer::new(&stage.optimizer);
+        let optimizer = Optimizer::new(&stage.optimizer).with_muon(selection.muon(&networks, stage)?);
         Ok((networks, Self { selection, optimizer, average, lora }))
     }
 
@@ -99,7 +105,8 @@ impl Learner {
                 return Err(Error::invalid("resume", reason));
             }
         }
-        self.optimizer = Optimizer::new(&stage.optimizer).with_state(saved.optimizer)?;
+        let muon = self.selection.muon(&networks, stage)?;
+        self.optimizer = Optimizer::new(&stage.optimizer).with_muon(muon).with_state(saved.optimizer)?;
         if let (Some(decay), Some(steps)) = (stage.average, saved.state.average_steps) {
             self.average = Some(Average::restored(decay, steps, saved.average));
         }

@@ -42,7 +42,7 @@ impl<T: Task> Trainer<T> {
     pub fn start(task: T, networks: T::Networks, settings: RunSettings, directory: &Path) -> Result<Self> {
         settings.validate()?;
         for stage in &settings.stages {
-            Selection::of(&networks, stage)?;
+            Selection::of(&networks, stage)?.muon(&networks, stage)?;
         }
         if let Some(checkpoint) = latest(directory)? {
             let reason = format!("{} is there: resume it, or name another directory", checkpoint.display());

@@ -6,7 +6,7 @@ use skyreels_core::diffusion::Prediction;
 use super::begin::Begin;
 use crate::diffusion::{Dropout, Recompute};
 use crate::loss::{FaceAware, Reading};
-use crate::optimise::{AdamWSettings, LearningRate, LoraSettings, Patterns};
+use crate::optimise::{AdamWSettings, LearningRate, LoraSettings, MuonSettings, Patterns};
 use crate::{Error, Result};
 
 /// One stage of training.
@@ -33,6 +33,9 @@ pub struct Stage {
     /// The optimiser.
     #[serde(default)]
     pub optimizer: AdamWSettings,
+    /// Matrices that learn by Muon, with the optimiser's weight decay.
+    #[serde(default)]
+    pub muon: Option<MuonSettings>,
     /// Largest norm of all gradients together; none clips nothing.
     #[serde(default)]
     pub clip_norm: Option<f64>,
@@ -110,6 +113,7 @@ impl Stage {
             accumulate: 1,
             learning_rate,
             optimizer: AdamWSettings::default(),
+            muon: None,
             clip_norm: None,
             average: None,
             loss: LossSettings::default(),

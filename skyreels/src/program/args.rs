@@ -379,6 +379,10 @@ pub struct Train {
     /// Go on with the newest checkpoint of the run, where there is one.
     #[arg(long)]
     pub resume: bool,
+    /// Curves on the whole terminal instead of lines; q asks whether to stop.
+    #[cfg(feature = "dashboard")]
+    #[arg(long)]
+    pub dashboard: bool,
     /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray; several with commas share every batch.
     #[arg(long, default_value = "auto")]
     pub device: String,

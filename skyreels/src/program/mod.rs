@@ -19,7 +19,6 @@ mod prepare;
 mod report;
 mod source;
 mod train;
-mod train_config;
 mod tune;
 mod verify;
 

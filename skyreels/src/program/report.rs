@@ -21,6 +21,12 @@ macro_rules! line {
     }};
 }
 
+/// True after the first Ctrl-C.
+#[cfg(feature = "dashboard")]
+pub fn interrupted() -> bool {
+    STOP.load(Ordering::SeqCst)
+}
+
 type Callback = Box<dyn Fn(Event) -> ControlFlow<()> + Sync>;
 
 pub struct Reporter {
@@ -108,13 +114,18 @@ impl Reporter {
         eprintln!("error: {error}");
     }
 
-    /// Removes the bar and says how long the stages took.
-    pub fn finish(&self) {
-        let mut state = self.lock();
-        state.end_stage();
-        if let Some((_, bar)) = state.bar.take() {
+    /// Removes the bar.
+    pub fn clear(&self) {
+        if let Some((_, bar)) = self.lock().bar.take() {
             bar.finish_and_clear();
         }
+    }
+
+    /// Removes the bar and says how long the stages took.
+    pub fn finish(&self) {
+        self.clear();
+        let mut state = self.lock();
+        state.end_stage();
         if self.json {
             for (stage, time) in &state.times {
                 line!("{}", json!({ "event": "time", "stage": stage, "seconds": time.as_secs_f64() }));

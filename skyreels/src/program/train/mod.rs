@@ -1,15 +1,22 @@
 //! `skyreels train`.
 
+mod config;
+#[cfg(feature = "dashboard")]
+mod dashboard;
+mod lines;
+mod view;
+
 use std::fs;
-use std::path::Path;
-use std::time::{Duration, Instant};
+#[cfg(feature = "dashboard")]
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use skyreels::ModelDir;
 use skyreels::animate::RATE;
 use skyreels::core::checkpoint::LORA_FILE;
 use skyreels::core::media::{ClipWriter, VideoOptions, write_picture};
-use skyreels::core::{Device, Error as CoreError, Limits, Precision, open_device};
+use skyreels::core::{Device, Error as CoreError, Limits, Precision, Progress, open_device};
 use skyreels::train::Result as TrainResult;
 use skyreels::train::autoencoder::{AutoencoderSettings, AutoencoderTask};
 use skyreels::train::data::Dataset;
@@ -17,15 +24,14 @@ use skyreels::train::diffusion::{DiffusionSettings, DiffusionTask};
 use skyreels::train::landmarks::LandmarkTask;
 use skyreels::train::run::{Note, Samples, Task, Trainer, draw_loss, latest};
 
+use self::config::{Config, TaskConfig, read_config};
+use self::lines::Lines;
+use self::view::View;
 use super::args::Train;
 use super::source::request;
-use super::train_config::{Config, TaskConfig, read_config};
 use super::{Outcome, Reporter, Result};
 
 type Examples = Box<dyn Dataset>;
-
-/// People read no faster.
-const BETWEEN_LINES: Duration = Duration::from_secs(2);
 
 pub fn run(args: &Train, reporter: &Reporter) -> Result {
     let mut config = read_config(&args.config, &args.with)?;
@@ -37,7 +43,15 @@ pub fn run(args: &Train, reporter: &Reporter) -> Result {
         return Err(request("out", reason));
     }
     fs::create_dir_all(&args.out).map_err(CoreError::io("create", &args.out))?;
-    Session { config: &config, out: &args.out, devices: &devices, reporter }.run()
+    Session {
+        config: &config,
+        out: &args.out,
+        devices: &devices,
+        #[cfg(feature = "dashboard")]
+        dashboard: args.dashboard,
+        reporter,
+    }
+    .run()
 }
 
 struct Session<'a> {
@@ -45,6 +59,9 @@ struct Session<'a> {
     out: &'a Path,
     /// The first one holds the parameters.
     devices: &'a [Device],
+    /// Curves instead of lines.
+    #[cfg(feature = "dashboard")]
+    dashboard: bool,
     reporter: &'a Reporter,
 }
 
@@ -107,8 +124,7 @@ impl Session<'_> {
             let object = json!({ "event": "resumed", "step": position.total, "stage": position.stage });
             self.reporter.say(&format!("goes on after step {}", position.total), object);
         }
-        let mut last_line = None;
-        let ended = trainer.run(self.reporter.progress(), |note| self.tell(note, &mut last_line));
+        let ended = self.show(&mut trainer)?;
         // What was seen is worth keeping, however the run has ended.
         let history = trainer.history();
         history.write_csv(&self.out.join("loss.csv"))?;
@@ -134,53 +150,37 @@ impl Session<'_> {
         Ok(Outcome::Done)
     }
 
-    fn tell(&self, note: Note, last_line: &mut Option<Instant>) -> TrainResult<()> {
-        match note {
-            Note::Step { record, stage, steps, examples_per_second, flops, utilisation } => {
-                let object = json!({
-                    "event": "step", "stage": stage, "step": record.step, "steps": steps, "loss": record.loss,
-                    "learning_rate": record.learning_rate, "gradient_norm": record.gradient_norm,
-                    "seconds": record.seconds, "examples_per_second": examples_per_second, "flops": flops,
-                    "utilisation": utilisation,
-                });
-                let due = last_line.is_none_or(|last| last.elapsed() >= BETWEEN_LINES) || record.step == steps;
-                if due || self.reporter.is_json() {
-                    *last_line = Some(Instant::now());
-                    let share =
-                        utilisation.map(|share| format!(", {:.1} % of peak", 100.0 * share)).unwrap_or_default();
-                    let text = format!(
-                        "{stage} {}/{steps}: loss {:.5}, rate {:.2e}, gradient {:.3}, {:.3} s, {:.2} examples/s, {:.2} GFLOP/s{share}",
-                        record.step,
-                        record.loss,
-                        record.learning_rate,
-                        record.gradient_norm,
-                        record.seconds,
-                        examples_per_second,
-                        flops / 1e9,
-                    );
-                    self.reporter.say(&text, object);
-                }
-            }
-            Note::HeldOut { step, loss } => {
-                let object = json!({ "event": "held_out", "step": step, "loss": loss });
-                self.reporter.say(&format!("held-out loss {loss:.5} after step {step}"), object);
-            }
-            Note::Samples { step, samples } => self.show(step, &samples)?,
-            Note::Saved(path) => {
-                self.reporter.say(&format!("wrote {}", path.display()), json!({ "event": "saved", "output": path }));
-            }
+    /// Runs to the end, and shows it as lines or as curves.
+    fn show<T: Task>(&self, trainer: &mut Trainer<T>) -> Result<TrainResult<()>> {
+        #[cfg(feature = "dashboard")]
+        if self.dashboard {
+            let mut dashboard = dashboard::Dashboard::open(self.reporter)?;
+            let asked_to_stop = dashboard.asked_to_stop();
+            let beat = |_| if asked_to_stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+            return Ok(self.watch(trainer, Progress::new(&beat), &mut dashboard));
         }
-        Ok(())
+        Ok(self.watch(trainer, self.reporter.progress(), &mut Lines::new(self.reporter)))
     }
 
-    fn show(&self, step: u64, samples: &Samples) -> TrainResult<()> {
+    fn watch<T: Task>(&self, trainer: &mut Trainer<T>, progress: Progress, view: &mut dyn View) -> TrainResult<()> {
+        trainer.run(progress, |note| {
+            let written = match &note {
+                Note::Samples { step, samples } => Some(self.write_samples(*step, samples)?),
+                _ => None,
+            };
+            view.tell(&note, written.as_deref());
+            Ok(())
+        })
+    }
+
+    /// Samples as a clip.
+    fn write_samples(&self, step: u64, samples: &Samples) -> TrainResult<PathBuf> {
         let folder = self.out.join("samples");
         fs::create_dir_all(&folder).map_err(CoreError::io("create", &folder))?;
         let path = folder.join(format!("step_{step:08}.mp4"));
         let mut writer = ClipWriter::create(&path, RATE, &VideoOptions::default())?;
         samples.frames.iter().try_for_each(|frame| writer.push(frame))?;
         writer.finish()?;
-        self.reporter.say(&format!("wrote {}", path.display()), json!({ "event": "samples", "output": path }));
-        Ok(())
+        Ok(path)
     }
 }

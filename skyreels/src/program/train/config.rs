@@ -15,8 +15,8 @@ use skyreels::train::diffusion::DiffusionSettings;
 use skyreels::train::landmarks::LandmarkSettings;
 use skyreels::train::run::RunSettings;
 
-use super::Result;
-use super::source::request;
+use crate::program::Result;
+use crate::program::source::request;
 
 /// No configuration written by a person comes near this.
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
