@@ -1,7 +1,7 @@
 //! From files to a model in memory.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use skyreels_core::checkpoint::{SHARD_BYTES, Weights, fill, save};
+use skyreels_core::checkpoint::{DIFFUSERS_STEM, SHARD_BYTES, Weights, fill, save};
 use skyreels_core::{Limits, Precision, Progress, open_device};
 use skyreels_vae::{CausalVae, VaeConfig};
 
@@ -12,7 +12,7 @@ fn checkpoint_load(criterion: &mut Criterion) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let model = CausalVae::new(&config, &device).expect("the published configuration is valid");
     let model = fill(model, Precision::BF16, |_, shape| vec![0.01; shape.iter().product()]);
-    save(&model, directory.path(), "diffusion_pytorch_model", SHARD_BYTES).expect("the disk has room");
+    save(&model, directory.path(), DIFFUSERS_STEM, SHARD_BYTES).expect("the disk has room");
     drop(model);
     let weights = Weights::open(directory.path(), &Limits::default()).expect("the files were just written");
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 use skyreels::{ModelDir, random_weights};
-use skyreels_core::checkpoint::{SHARD_BYTES, Weights, save};
+use skyreels_core::checkpoint::{DIFFUSERS_STEM, SHARD_BYTES, Weights, save};
 use skyreels_core::{Device, Limits, Precision, Progress};
 
 /// What loading took.
@@ -30,7 +30,7 @@ pub fn measure_load(
 ) -> Result<LoadMeasure, Box<dyn std::error::Error>> {
     let folder = tempfile::Builder::new().prefix("skyreels-load-").tempdir_in(scratch)?;
     let empty = || model.transformer.init(device);
-    save(&random_weights(empty()?, precision), folder.path(), "diffusion_pytorch_model", SHARD_BYTES)?;
+    save(&random_weights(empty()?, precision), folder.path(), DIFFUSERS_STEM, SHARD_BYTES)?;
     device.memory_cleanup();
     let files = std::fs::read_dir(folder.path())?;
     let bytes = files.map(|file| Ok(file?.metadata()?.len())).sum::<std::io::Result<u64>>()?;

@@ -5,6 +5,7 @@ pub mod device;
 pub mod diffusion;
 mod error;
 pub mod golden;
+pub mod hash;
 mod limits;
 #[cfg(feature = "media")]
 pub mod media;

@@ -76,8 +76,9 @@ fn orthogonal(velocity: &DMatrix<f64>) -> DMatrix<f64> {
 fn chosen_matrices_step_as_pytorch_s_muon_and_the_others_as_adamw() {
     let (batch, schedule) = (batch(), schedule());
     let settings = AdamWSettings { weight_decay: 0.1, ..AdamWSettings::default() };
-    let keys = ["attn1.to_q.weight", "ff.net.0.proj.weight", "ff.net.2.weight", "attn1.to_k.weight"]
-        .map(|layer| format!("transformer.transformer_blocks.0.{layer}"));
+    // A convolution, a matrix with more rows than columns, one with more columns than rows, and one for AdamW.
+    let keys = ["patch_embed.proj", "transformer_blocks.0.ff.net.0.proj", "transformer_blocks.0.ff.net.2", "proj_out"]
+        .map(|layer| format!("transformer.{layer}.weight"));
     let trained = keys.iter().cloned().collect();
     let mut model = trainable_only(networks(&Device::flex().autodiff(), Precision::F32), &trained);
     let shapes = model.published_shapes();
@@ -85,7 +86,10 @@ fn chosen_matrices_step_as_pytorch_s_muon_and_the_others_as_adamw() {
     let muon = Muon::new(&model, &trained, &muon, settings.weight_decay).unwrap();
     let mut optimizer = Optimizer::new(&settings).with_muon(Some(muon));
     let mut plain = Optimizer::new(&settings);
-    let matrix = |values: Vec<f64>, key: &str| DMatrix::from_row_slice(shapes[key][0], shapes[key][1], &values);
+    let matrix = |values: Vec<f64>, key: &str| {
+        let rows = shapes[key][0];
+        DMatrix::from_row_slice(rows, values.len() / rows, &values)
+    };
     let wide = |values: &[f32]| values.iter().map(|value| f64::from(*value)).collect::<Vec<_>>();
     let rate = 1e-2;
     let mut expected: Vec<_> = keys[..3].iter().map(|key| matrix(wide(&values(&model)[key]), key)).collect();
@@ -117,7 +121,7 @@ fn chosen_matrices_step_as_pytorch_s_muon_and_the_others_as_adamw() {
     assert!(error.to_string().contains("`*.to_v.weight` means no parameter that is trained"), "{error}");
     let bias: BTreeSet<String> = ["transformer.proj_out.bias".to_string()].into();
     let error = Muon::new(&model, &bias, &MuonSettings { keys: vec!["*.bias".into()], momentum: 0.9 }, 0.0);
-    assert!(error.err().unwrap().to_string().contains("is no matrix"));
+    assert!(error.err().unwrap().to_string().contains("is a vector"));
 }
 
 #[test]

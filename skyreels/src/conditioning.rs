@@ -23,7 +23,8 @@ pub struct Conditioning {
 /// Encodes the guide clip: mean of the guider's posterior, scaled.
 ///
 /// # Shapes
-/// `frames` pictures of `height x width` `-> [1, latent_frames, 16, height / 8, width / 8]`, f32
+/// `frames` pictures of `height x width` `-> [1, latent_frames, 16, height / r, width / r]`, f32, where `r` is the VAE's spatial compression: 8 in
+/// the published one
 ///
 /// # Errors
 /// [`Error::Vae`] when the clip has a size that the guider refuses.
@@ -41,7 +42,7 @@ pub fn control_latents(
 /// Encodes the portrait: a sample of the VAE's posterior, scaled, in the first latent frame.
 ///
 /// # Shapes
-/// `noise` `[1, 16, 1, height / 8, width / 8] -> [1, latent_frames, 16, height / 8, width / 8]`, f32
+/// `noise` `[1, 16, 1, height / r, width / r] -> [1, latent_frames, 16, height / r, width / r]`, f32, with `r` as above
 ///
 /// # Errors
 /// [`Error::Vae`] when the picture has a size that the VAE refuses.

@@ -7,7 +7,7 @@ use std::error::Error;
 
 use serde_json::json;
 use skyreels_benches::peak_rss_mib;
-use skyreels_core::checkpoint::{Published, SHARD_BYTES, Weights, fill, save};
+use skyreels_core::checkpoint::{DIFFUSERS_STEM, Published, SHARD_BYTES, Weights, fill, save};
 use skyreels_core::{Limits, Precision, Progress, open_device};
 use skyreels_vae::{CausalVae, VaeConfig};
 
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["write", directory] => {
             std::fs::create_dir_all(directory)?;
             let model = fill(empty, Precision::BF16, |_, shape| vec![0.01; shape.iter().product()]);
-            save(&model, directory.as_ref(), "diffusion_pytorch_model", SHARD_BYTES)?;
+            save(&model, directory.as_ref(), DIFFUSERS_STEM, SHARD_BYTES)?;
         }
         ["load", directory, ref rest @ ..] => {
             let precision: Precision = rest.first().copied().unwrap_or("f32").parse()?;

@@ -6,6 +6,7 @@ use burn::tensor::{DType, Tensor, TensorData};
 use super::keys::{Key, Published, PublishedMapper, stored_shape};
 use crate::Precision;
 use crate::diffusion::NoiseGenerator;
+use crate::hash::fnv1a;
 
 /// Gives every parameter of `module` the values that `values(key, shape)` returns, row-major in
 /// the stored shape. For random models, tests and benchmarks that must know their weights.
@@ -26,15 +27,10 @@ pub fn initial_values(seed: u64, key: &str, shape: &[usize]) -> Vec<f32> {
         _ => {
             let fan_in: usize = shape[1..].iter().product();
             let scale = (fan_in as f32).sqrt().recip();
-            let mut random = NoiseGenerator::new(seed ^ fnv1a(key.as_bytes()));
+            let mut random = NoiseGenerator::new(seed ^ fnv1a(key.bytes()));
             random.normal_values(count).into_iter().map(|value| value * scale).collect()
         }
     }
-}
-
-/// The 64-bit Fowler-Noll-Vo hash, variant 1a.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 struct Filler<F> {

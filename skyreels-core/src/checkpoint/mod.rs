@@ -21,4 +21,4 @@ pub use keys::{Key, Published, PublishedMapper, PublishedVisitor, as_stored};
 pub use lora::{LORA_FILE, Lora, lora_keys, low_rank_update, save_lora};
 pub use report::{LoadReport, Misshapen};
 pub use save::{SHARD_BYTES, save};
-pub use weights::Weights;
+pub use weights::{DIFFUSERS_STEM, TRANSFORMERS_STEM, Weights};

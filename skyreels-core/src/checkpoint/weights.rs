@@ -11,8 +11,12 @@ use super::config::read_text;
 use super::shard::{Place, Shard};
 use crate::{Error, Limits, Result};
 
-/// Names under which a component's weights are published, in order of preference.
-const STEMS: [&str; 2] = ["diffusion_pytorch_model", "model"];
+/// Name of a component's weights as diffusers publishes them, without what comes after the first dot.
+pub const DIFFUSERS_STEM: &str = "diffusion_pytorch_model";
+/// The same of transformers.
+pub const TRANSFORMERS_STEM: &str = "model";
+/// Both, in order of preference.
+const STEMS: [&str; 2] = [DIFFUSERS_STEM, TRANSFORMERS_STEM];
 
 /// An opened checkpoint: keys, shapes and types known, no tensor read yet.
 ///

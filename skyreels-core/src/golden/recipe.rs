@@ -6,11 +6,9 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::checkpoint::{LoadReport, Misshapen, Published, fill};
+use crate::hash::fnv1a;
 use crate::{Error, Precision, Result};
 
-/// FNV-1a, 64 bits.
-const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-const FNV_PRIME: u64 = 0x0100_0000_01b3;
 /// SplitMix64.
 const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
 const MIX: [u64; 2] = [0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb];
@@ -106,7 +104,7 @@ fn compare<M: Published>(entries: &BTreeMap<&str, &Entry>, expected: &BTreeMap<S
 /// `[-1, 1)`.
 fn draw(salt: &str, key: &str, size: usize, offset: f64, amp: f64) -> Vec<f32> {
     let bytes = salt.bytes().chain([b'/']).chain(key.bytes());
-    let seed = bytes.fold(FNV_OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME));
+    let seed = fnv1a(bytes);
     let value = |index: u64| {
         let mut z = seed.wrapping_add((index + 1).wrapping_mul(GOLDEN_RATIO));
         z = (z ^ (z >> 30)).wrapping_mul(MIX[0]);

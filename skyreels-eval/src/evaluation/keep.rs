@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use skyreels_core::Error as CoreError;
+use skyreels_core::hash::fnv1a;
 
 use super::run::EvaluationOptions;
 use crate::Result;
@@ -37,13 +38,13 @@ impl Store {
     /// A name that no other file of the run has: of the path, so that files of one name in two folders stay apart.
     fn place(&self, path: &Path, extension: &str) -> Option<PathBuf> {
         let stem = path.file_stem()?.to_string_lossy().into_owned();
-        let hash = fnv(path.to_string_lossy().as_bytes());
+        let hash = fnv1a(path.to_string_lossy().bytes());
         Some(self.directory.as_ref()?.join(format!("{stem}-{hash:016x}.{extension}")))
     }
 
     /// Of the result and the truth, so that several truths of one result stay apart.
     fn truth_place(&self, (result, truth): &Comparison) -> Option<PathBuf> {
-        self.place(result, &format!("{:016x}.{TRUTH}", fnv(truth.to_string_lossy().as_bytes())))
+        self.place(result, &format!("{:016x}.{TRUTH}", fnv1a(truth.to_string_lossy().bytes())))
     }
 
     pub(super) fn kept(&self, path: &Path) -> Option<ClipAnalysis> {
@@ -70,11 +71,4 @@ pub(super) type Comparison = (PathBuf, PathBuf);
 /// The fingerprint of a comparison.
 pub(super) fn joined(result: &str, truth: &str) -> String {
     format!("{result} {truth}")
-}
-
-/// FNV-1a, 64 bits.
-fn fnv(bytes: &[u8]) -> u64 {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0100_0000_01b3;
-    bytes.iter().fold(OFFSET, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME))
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
-use skyreels_core::checkpoint::{SHARD_BYTES, Weights, fill, initial_values, save};
+use skyreels_core::checkpoint::{SHARD_BYTES, TRANSFORMERS_STEM, Weights, fill, initial_values, save};
 use skyreels_core::output::write_file;
 use skyreels_core::{Error as CoreError, Limits, Precision, Progress};
 use skyreels_landmarks::compact::{CompactConfig, CompactNetwork};
@@ -142,7 +142,7 @@ impl Task for LandmarkTask {
     fn save(&self, networks: &CompactNetwork, directory: &Path) -> Result<()> {
         let folder = directory.join(FOLDER);
         fs::create_dir_all(&folder).map_err(CoreError::io("create", &folder))?;
-        save(networks, &folder, "model", SHARD_BYTES)?;
+        save(networks, &folder, TRANSFORMERS_STEM, SHARD_BYTES)?;
         let config = serde_json::to_vec_pretty(&self.settings.network).expect("numbers are valid JSON");
         Ok(write_file(folder.join("config.json"), &config)?)
     }

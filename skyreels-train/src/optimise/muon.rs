@@ -12,7 +12,7 @@ use skyreels_core::checkpoint::Published;
 use super::pattern::{Patterns, matches};
 use crate::{Error, Result};
 
-/// Which matrices learn by Muon (Jordan et al., 2024) instead of AdamW.
+/// Which matrices learn by Muon (Jordan et al., 2024) instead of AdamW; a convolution is a matrix with a row for each of its outputs.
 ///
 /// Steps are as large as AdamW's (`0.2 sqrt(max(rows, columns))`, Liu et al., 2025, arXiv 2502.16982), so that one learning rate and
 /// one weight decay serve both.
@@ -64,7 +64,7 @@ impl Muon {
     /// For those matrices among `trained` that the settings name.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a pattern that means nothing that is trained, or something that is no matrix.
+    /// [`Error::Invalid`] for a pattern that means nothing that is trained, or a vector.
     pub fn new<M: Published>(
         module: &M,
         trained: &BTreeSet<String>,
@@ -81,10 +81,11 @@ impl Muon {
         let mut sizes = BTreeMap::new();
         for (key, shape) in module.published_shapes() {
             if trained.contains(&key) && meant.contains(&key) {
-                let Ok(size) = <[usize; 2]>::try_from(shape) else {
-                    return Err(Error::invalid("muon", format!("`{key}` is no matrix; narrow `keys`")));
-                };
-                sizes.insert(key, size);
+                let [rows, columns @ ..] = shape.as_slice() else { continue };
+                if columns.is_empty() {
+                    return Err(Error::invalid("muon", format!("`{key}` is a vector; narrow `keys`")));
+                }
+                sizes.insert(key, [*rows, columns.iter().product()]);
             }
         }
         let still = MomentumConfig { momentum: 0.0, dampening: 0.0, nesterov: false };

@@ -6,13 +6,13 @@ use std::path::Path;
 use burn::module::Param;
 use burn::tensor::{DType, Tensor};
 use safetensors::Dtype;
-use skyreels_core::checkpoint::{Key, LORA_FILE, Published, PublishedVisitor, SHARD_BYTES, Weights, as_stored, save};
+use skyreels_core::checkpoint::{
+    DIFFUSERS_STEM, Key, LORA_FILE, Published, PublishedVisitor, SHARD_BYTES, Weights, as_stored, save,
+};
 use skyreels_core::{Error as CoreError, Limits};
 
 use crate::Result;
 
-/// Stem of weights, as the published components have it.
-const STEM: &str = "diffusion_pytorch_model";
 /// Folders nest no deeper in a published model.
 const MOST_LEVELS: usize = 4;
 
@@ -29,7 +29,7 @@ pub fn save_component<M: Published>(module: &M, base: &Path, directory: &Path, n
     fs::create_dir_all(&folder).map_err(CoreError::io("create", &folder))?;
     let (from, to) = (base.join(name).join("config.json"), folder.join("config.json"));
     fs::copy(&from, &to).map_err(CoreError::io("copy", &from))?;
-    Ok(save(module, &folder, STEM, SHARD_BYTES)?)
+    Ok(save(module, &folder, DIFFUSERS_STEM, SHARD_BYTES)?)
 }
 
 /// Whether every parameter has the type and the bytes that it has in the weights of `component`.

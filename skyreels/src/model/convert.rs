@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use skyreels_core::checkpoint::{Published, SHARD_BYTES, read_config, save};
+use skyreels_core::checkpoint::{DIFFUSERS_STEM, Published, SHARD_BYTES, TRANSFORMERS_STEM, read_config, save};
 use skyreels_core::{Device, Error as CoreError, Precision, Progress};
 use skyreels_landmarks::compact::CompactConfig;
 use skyreels_train::landmarks::FOLDER as LANDMARKS;
@@ -26,27 +26,24 @@ impl ModelDir {
     pub fn convert(&self, directory: &Path, precision: Precision, device: &Device, progress: Progress) -> Result<()> {
         let write = Writer { model: self, directory, precision, progress };
         progress.report(STAGE, 0, Some(COMPONENTS))?;
-        write.save(TRANSFORMER, DIFFUSERS, &self.load_transformer(precision, device, progress)?)?;
+        write.save(TRANSFORMER, DIFFUSERS_STEM, &self.load_transformer(precision, device, progress)?)?;
         progress.report(STAGE, 1, Some(COMPONENTS))?;
-        write.component(VAE, DIFFUSERS, CausalVae::new(&self.vae, device)?)?;
+        write.component(VAE, DIFFUSERS_STEM, CausalVae::new(&self.vae, device)?)?;
         progress.report(STAGE, 2, Some(COMPONENTS))?;
-        write.component(GUIDER, DIFFUSERS, LandmarkGuider::new(&self.guider, device)?)?;
+        write.component(GUIDER, DIFFUSERS_STEM, LandmarkGuider::new(&self.guider, device)?)?;
         progress.report(STAGE, 3, Some(COMPONENTS))?;
-        write.component(SIGLIP, TRANSFORMERS, self.siglip.init(device)?)?;
+        write.component(SIGLIP, TRANSFORMERS_STEM, self.siglip.init(device)?)?;
         write.file(SCHEDULER, "scheduler_config.json")?;
         let landmarks = self.path().join(LANDMARKS).join("config.json");
         if landmarks.is_file() {
             let config: CompactConfig = read_config(landmarks)?;
-            write.component(LANDMARKS, TRANSFORMERS, config.init(device)?)?;
+            write.component(LANDMARKS, TRANSFORMERS_STEM, config.init(device)?)?;
         }
         Ok(progress.report(STAGE, COMPONENTS, Some(COMPONENTS))?)
     }
 }
 
 const STAGE: &str = "convert";
-/// Stems of weights in the layouts of the two libraries.
-const DIFFUSERS: &str = "diffusion_pytorch_model";
-const TRANSFORMERS: &str = "model";
 
 struct Writer<'a> {
     model: &'a ModelDir,

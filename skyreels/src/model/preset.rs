@@ -5,7 +5,9 @@ use std::path::Path;
 use std::str::FromStr;
 
 use serde_json::{Value, json};
-use skyreels_core::checkpoint::{Published, SHARD_BYTES, fill, initial_values, save};
+use skyreels_core::checkpoint::{
+    DIFFUSERS_STEM, Published, SHARD_BYTES, TRANSFORMERS_STEM, fill, initial_values, save,
+};
 use skyreels_core::output::write_file;
 use skyreels_core::{Device, Error as CoreError, Limits, Precision, Progress};
 use skyreels_dit::{SiglipConfig, TransformerConfig};
@@ -59,14 +61,14 @@ impl Preset {
         let model = ModelDir::open(directory, &Limits::default())?;
         let write = Writer { directory, seed };
         progress.report(STAGE, 0, Some(WEIGHTS))?;
-        write.component(TRANSFORMER, "diffusion_pytorch_model", model.transformer.init(device)?)?;
+        write.component(TRANSFORMER, DIFFUSERS_STEM, model.transformer.init(device)?)?;
         progress.report(STAGE, 1, Some(WEIGHTS))?;
-        write.component(VAE, "diffusion_pytorch_model", CausalVae::new(&model.vae, device)?)?;
+        write.component(VAE, DIFFUSERS_STEM, CausalVae::new(&model.vae, device)?)?;
         progress.report(STAGE, 2, Some(WEIGHTS))?;
         // The published guider holds its unused decoder too.
-        write.component(GUIDER, "diffusion_pytorch_model", CausalVae::new(&model.guider, device)?)?;
+        write.component(GUIDER, DIFFUSERS_STEM, CausalVae::new(&model.guider, device)?)?;
         progress.report(STAGE, 3, Some(WEIGHTS))?;
-        write.component(SIGLIP, "model", model.siglip.init(device)?)?;
+        write.component(SIGLIP, TRANSFORMERS_STEM, model.siglip.init(device)?)?;
         Ok(progress.report(STAGE, WEIGHTS, Some(WEIGHTS))?)
     }
 }
@@ -169,8 +171,16 @@ fn nano() -> [(&'static str, &'static str, Value); 5] {
         (VAE, "config.json", vae.clone()),
         (GUIDER, "config.json", vae),
         (SIGLIP, "config.json", siglip),
-        (SCHEDULER, "scheduler_config.json", scheduler()),
+        (SCHEDULER, "scheduler_config.json", noisier_scheduler()),
     ]
+}
+
+/// The noise schedule of the small model, with an eighth of the published signal: its latents are few and smooth, and through the published
+/// noise they say so much that a denoiser would not have to look at its conditions.
+fn noisier_scheduler() -> Value {
+    let mut config = scheduler();
+    config["snr_shift_scale"] = json!(8.0);
+    config
 }
 
 /// The published noise schedule.

@@ -17,6 +17,7 @@ use skyreels::{
 };
 
 use super::args::{Animate, LoraFile, TilingChoice};
+use super::row::row;
 use super::source::{self, Performance, request};
 use super::{Outcome, Reporter, Result, nano};
 
@@ -167,11 +168,7 @@ fn beside(portrait: &Portrait, driving: &Performance, clip: &Animation) -> Resul
             Some(frame) => fit(frame, width, height)?,
             None => clip.guide[(index + skyreels::landmarks::LEADING_FRAMES).min(clip.guide.len() - 1)].clone(),
         };
-        let mut row = Frame::new(3 * width, height);
-        for (place, picture) in [&portrait.canvas, &middle, result].into_iter().enumerate() {
-            image::imageops::replace(&mut row, picture, i64::from(width) * place as i64, 0);
-        }
-        Ok(row)
+        Ok(row(&[&portrait.canvas, &middle, result]))
     });
     rows.collect()
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 use skyreels::animate::RATE;
 use skyreels::core::media::{Quality, VideoOptions, check_clip_target};
-use skyreels::core::{Frame, open_device};
+use skyreels::core::open_device;
 use skyreels::eval::{psnr, ssim};
 use skyreels::landmarks::LEADING_FRAMES;
 use skyreels::rendered::{MOST_DECIBELS, MotionErrors, Protocol, Scene, measure};
@@ -15,6 +15,7 @@ use skyreels::{Animator, AnimatorOptions, DenoiseSettings};
 use super::animate::write;
 use super::args::Compute;
 use super::face_args::FaceSource;
+use super::row::row;
 use super::{Outcome, Reporter, Result, nano};
 
 #[derive(Debug, Args)]
@@ -88,7 +89,8 @@ pub fn demo(args: &Demo, reporter: &Reporter) -> Result {
     let (portrait, driver) = (first.wrapping_add(1), first.wrapping_add(3));
     let scene = Scene::across(portrait, driver, args.seed, animator.size()[0] - LEADING_FRAMES, animator.canvas());
     let (_, clip) = scene.animate(&animator, &*tracker, reporter.progress())?;
-    let rows: Vec<Frame> = clip.frames.iter().enumerate().map(|(i, made)| row(&scene, i, made)).collect();
+    let shown = clip.frames.iter().zip(&scene.driving).zip(&scene.truth);
+    let rows: Vec<_> = shown.map(|((made, driving), truth)| row(&[&scene.picture, driving, made, truth])).collect();
     let options = VideoOptions { quality: Quality::new(QUALITY)?, ..VideoOptions::default() };
     write(&args.output, &rows, None, &options, reporter)?;
     let count = clip.frames.len() as f64;
@@ -110,17 +112,6 @@ pub fn demo(args: &Demo, reporter: &Reporter) -> Result {
 
 /// Quality of the video, 0 to 100: small pictures can afford it.
 const QUALITY: u8 = 90;
-
-/// Portrait, driving frame, result and truth, from left to right.
-fn row(scene: &Scene, index: usize, made: &Frame) -> Frame {
-    let (width, height) = made.dimensions();
-    let mut row = Frame::new(4 * width, height);
-    let pictures = [&scene.picture, &scene.driving[index], made, &scene.truth[index]];
-    for (place, picture) in (0i64..).zip(pictures) {
-        image::imageops::replace(&mut row, picture, place * i64::from(width), 0);
-    }
-    row
-}
 
 pub fn run_measure(args: &Measure, reporter: &Reporter) -> Result {
     let device = open_device(&args.model.compute.device)?;

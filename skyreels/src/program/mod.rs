@@ -17,6 +17,7 @@ mod nano;
 mod points;
 mod prepare;
 mod report;
+mod row;
 mod source;
 mod train;
 mod tune;

@@ -7,6 +7,7 @@ use skyreels::core::{Error as CoreError, Frame, Limits, open_device};
 use skyreels::landmarks::draw::Border;
 use skyreels::landmarks::{Error as LandmarkError, GuideLayout, Motion, RetargetedFrame};
 
+use super::super::row::row;
 use super::super::source;
 use super::{Outcome, Render, Reporter, Result};
 
@@ -38,16 +39,9 @@ pub fn run(args: &Render, reporter: &Reporter) -> Result {
 
 /// The guide frame, the portrait beside it where that is asked for.
 fn draw(moved: &RetargetedFrame, portrait: &Portrait, side_by_side: bool) -> Result<Frame, LandmarkError> {
-    let (width, height) = portrait.canvas.dimensions();
-    let layout = GuideLayout { canvas: [width, height], crop: portrait.crop, border: Border::Clip };
-    let guide = layout.draw(moved)?;
-    if !side_by_side {
-        return Ok(guide);
-    }
-    let mut row = Frame::new(2 * width, height);
-    image::imageops::replace(&mut row, &portrait.canvas, 0, 0);
-    image::imageops::replace(&mut row, &guide, i64::from(width), 0);
-    Ok(row)
+    let canvas = portrait.canvas.dimensions().into();
+    let guide = GuideLayout { canvas, crop: portrait.crop, border: Border::Clip }.draw(moved)?;
+    Ok(if side_by_side { row(&[&portrait.canvas, &guide]) } else { guide })
 }
 
 fn of_drawing(error: LandmarkError) -> CoreError {
