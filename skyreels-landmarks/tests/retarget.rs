@@ -38,6 +38,34 @@ proptest! {
     }
 
     #[test]
+    fn with_translation_a_head_goes_where_its_own_driver_goes(seed in 0u64..1000, x in -6f32..6.0, y in -4f32..4.0, z in -9f32..9.0) {
+        // The same head elsewhere: its points as its own camera sees them there.
+        let first = face(seed);
+        let mut second = first.clone();
+        for (k, shift) in [x, y, z].into_iter().enumerate() {
+            second.matrix[k][3] += shift;
+        }
+        let motion = Motion::from_faces([first, second.clone()].map(Some), 12.0).unwrap().motion;
+        let retargeter = MeshRetargeter { smoothing: 1.0, translation: 1.0, ..MeshRetargeter::default() };
+        let frames = retargeter.retarget(&portrait(seed), &motion).unwrap();
+        prop_assert!(farthest(&frames[0], portrait(seed).landmarks()) < 1e-12);
+        let stays = MeshRetargeter { smoothing: 1.0, ..MeshRetargeter::default() };
+        let stayed = stays.retarget(&portrait(seed), &motion).unwrap();
+        prop_assert!(farthest(&stayed[1], portrait(seed).landmarks()) < 1e-12);
+        // And the way back is as long.
+        let there = PortraitFace::new(&second, SIZE).unwrap();
+        let back = Motion::from_faces([second, face(seed)].map(Some), 12.0).unwrap().motion;
+        let returned = retargeter.retarget(&there, &back).unwrap();
+        for ((gone, came), landmark) in frames[1].points.iter().zip(&returned[1].points).zip(there.landmarks()) {
+            for k in 0..2 {
+                let forth = gone[k] - f64::from(landmark[k]);
+                let back = came[k] - f64::from(landmark[k]);
+                prop_assert!((forth + back).abs() < 1e-6, "{forth} {back}");
+            }
+        }
+    }
+
+    #[test]
     fn a_driver_that_does_not_move_leaves_any_portrait_as_it_is(seed in 0u64..1000, driver in 0u64..1000) {
         let motion = Motion::from_faces(vec![Some(face(driver)); 3], 12.0).unwrap().motion;
         let portrait = portrait(seed);
@@ -133,6 +161,26 @@ fn lips_never_pass_through_each_other() {
 }
 
 #[test]
+fn a_shift_of_centimetres_is_as_wide_as_the_camera_sees_it() {
+    let (first, mut second) = (face(3), face(3));
+    second.matrix[0][3] += 2.0;
+    second.matrix[1][3] += 1.0;
+    let motion = Motion::from_faces([first.clone(), second].map(Some), 12.0).unwrap().motion;
+    let half = MeshRetargeter { smoothing: 1.0, translation: 0.5, ..MeshRetargeter::default() };
+    let frames = half.retarget(&portrait(3), &motion).unwrap();
+    // Half of it; the field of view is 63 degrees high.
+    let height = 2.0 * 31.5f64.to_radians().tan() * -f64::from(first.translation()[2]);
+    let width = height * f64::from(SIZE[0]) / f64::from(SIZE[1]);
+    for index in [4, 33, 263, 152] {
+        let (was, is) = (first.landmarks[index], frames[1].points[index]);
+        let gone = [is[0] - f64::from(was[0]), is[1] - f64::from(was[1])];
+        // Points of the face are a little nearer than the head's origin, or farther.
+        assert!((gone[0] * width - 1.0).abs() < 0.3, "{index}: {gone:?}");
+        assert!((-gone[1] * height - 0.5).abs() < 0.15, "{index}: {gone:?}");
+    }
+}
+
+#[test]
 fn the_nose_follows_the_turn_of_the_head() {
     let motion = synthetic::performance(36, 12.0, 4).unwrap();
     let frames =
@@ -175,12 +223,18 @@ fn options_without_sense_are_refused() {
         MeshRetargeter { smoothing: f64::NAN, ..MeshRetargeter::default() },
         MeshRetargeter { anchor: Anchor::Frame(3), ..MeshRetargeter::default() },
         MeshRetargeter { max_turn: 0.0, ..MeshRetargeter::default() },
+        MeshRetargeter { translation: f64::INFINITY, ..MeshRetargeter::default() },
         MeshRetargeter { max_turn: f64::NAN, ..MeshRetargeter::default() },
     ] {
         assert!(bad.retarget(&portrait(1), &motion).is_err());
     }
-    let canonical =
-        MeshRetargeter { scale: Scale::Canonical, anchor: Anchor::MostNeutral, smoothing: 1.0, max_turn: 180.0 };
+    let canonical = MeshRetargeter {
+        scale: Scale::Canonical,
+        anchor: Anchor::MostNeutral,
+        smoothing: 1.0,
+        max_turn: 180.0,
+        translation: 0.0,
+    };
     assert_eq!(canonical.retarget(&portrait(1), &motion).unwrap().len(), 3);
 }
 

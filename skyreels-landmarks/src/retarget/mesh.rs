@@ -37,7 +37,8 @@ pub enum Scale {
 /// R_portrait R_a^-1 R_i (H_portrait + S (D_i - D_a))
 /// ```
 ///
-/// through the portrait's own camera, at its own place: neither translation nor scale of the driver count. Everything is
+/// through the portrait's own camera, at its own place: the scale of the driver does not count, and its translation only as far as
+/// `translation` asks, centimetre for centimetre. Everything is
 /// relative to the anchor, eyes and lips too, except that lids close by ratio: a lid gap of half the anchor's
 /// becomes half the portrait's, so that closed is closed. Rotations are smoothed as in the original. Where frames ask for
 /// [apertures](crate::Apertures), lids and lips of the portrait take them last, and everything else stays as driven. A motion of
@@ -57,11 +58,20 @@ pub struct MeshRetargeter {
     pub smoothing: f64,
     /// How far the head may look past the camera, in degrees above 0; 180 does not limit.
     pub max_turn: f64,
+    /// How much of the driver's translation since the anchor frame the head goes along with: 0 as in the original, where it stays at its
+    /// place, 1 for all of it.
+    pub translation: f64,
 }
 
 impl Default for MeshRetargeter {
     fn default() -> Self {
-        Self { anchor: Anchor::First, scale: Scale::Regions, smoothing: SMOOTHING, max_turn: MAX_TURN_DEGREES }
+        Self {
+            anchor: Anchor::First,
+            scale: Scale::Regions,
+            smoothing: SMOOTHING,
+            max_turn: MAX_TURN_DEGREES,
+            translation: 0.0,
+        }
     }
 }
 
@@ -97,6 +107,9 @@ impl MeshRetargeter {
         if !(self.max_turn > 0.0 && self.max_turn <= 180.0) {
             return Err(Error::invalid("max_turn", format!("{} degrees is not above 0 and up to 180", self.max_turn)));
         }
+        if !self.translation.is_finite() {
+            return Err(Error::invalid("translation", format!("{} is no share", self.translation)));
+        }
         Ok(())
     }
 }
@@ -107,10 +120,11 @@ impl PortraitFace {
         &self,
         index: usize,
         rotation: &nalgebra::UnitQuaternion<f64>,
+        shift: [f64; 3],
         displacement: [f64; 3],
     ) -> Option<[f64; 3]> {
-        let (rest, now) =
-            (self.project(index, self.rotation(), [0.0; 3])?, self.project(index, rotation, displacement)?);
+        let rest = self.project(index, self.rotation(), [0.0; 3], [0.0; 3])?;
+        let now = self.project(index, rotation, shift, displacement)?;
         // The head explains the landmarks to f32 precision only; what it explains is the difference.
         Some([0, 1, 2].map(|k| f64::from(self.landmarks()[index][k]) + now[k] - rest[k]))
     }

@@ -67,7 +67,9 @@ impl PortraitFace {
             camera: Camera::of(tracked),
             view: View::WHOLE,
         };
-        if portrait.translation.z >= 0.0 || (0..LANDMARKS).any(|i| portrait.project(i, &rotation, [0.0; 3]).is_none()) {
+        if portrait.translation.z >= 0.0
+            || (0..LANDMARKS).any(|i| portrait.project(i, &rotation, [0.0; 3], [0.0; 3]).is_none())
+        {
             return Err(wrong("it lies behind the camera".into()));
         }
         Ok(portrait)
@@ -125,17 +127,19 @@ impl PortraitFace {
         &self.rotation
     }
 
-    /// Where point `index` of the head appears once it is displaced and the head is turned; x and y relative to the picture, z
+    /// Where point `index` of the head appears once it is displaced and the head is turned and shifted; x and y relative to the picture, z
     /// on the scale of x, smaller towards the camera. `None` behind the camera.
     pub(crate) fn project(
         &self,
         index: usize,
         rotation: &UnitQuaternion<f64>,
+        shift: [f64; 3],
         displacement: [f64; 3],
     ) -> Option<[f64; 3]> {
         let rest = Vector3::from(self.head[index].map(f64::from));
         let turned = rotation * (rest + Vector3::from(displacement)) * self.scale;
-        let [x, y] = self.camera.project((turned + self.translation).into())?;
-        Some(self.view.see([x, y, -turned.z * self.camera.per_centimetre(-self.translation.z)]))
+        let place = self.translation + Vector3::from(shift);
+        let [x, y] = self.camera.project((turned + place).into())?;
+        (place.z < 0.0).then(|| self.view.see([x, y, -turned.z * self.camera.per_centimetre(-place.z)]))
     }
 }

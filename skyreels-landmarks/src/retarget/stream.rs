@@ -21,6 +21,8 @@ pub struct MeshStream<'a> {
     /// The portrait's own turn and the farthest, in radians.
     turns: [f64; 2],
     fit: Vec<[f64; 3]>,
+    /// Share of the driver's translation.
+    translation: f64,
     mode: ExpressionMode,
     /// What is added in every frame.
     offset: Vec<[f64; 3]>,
@@ -69,6 +71,7 @@ impl MeshRetargeter {
             smoother: rotation::Smoother::new(self.smoothing),
             turns: [turn::turn(portrait.rotation()), self.max_turn.to_radians()],
             fit,
+            translation: self.translation,
             mode,
             offset: offset(mode, portrait, rest),
             count: 0,
@@ -108,7 +111,8 @@ impl MeshStream<'_> {
             .collect();
         apertures::meet(self.portrait, &mut displacement, &self.apertures(frame));
         self.portrait.part_lips(&mut displacement);
-        let points = (0..LANDMARKS).map(|i| self.portrait.moved(i, &turned, displacement[i]));
+        let shift = [0, 1, 2].map(|k| self.translation * f64::from(frame.translation[k] - self.rest.translation[k]));
+        let points = (0..LANDMARKS).map(|i| self.portrait.moved(i, &turned, shift, displacement[i]));
         let points: Vec<_> =
             points.collect::<Option<_>>().ok_or_else(|| wrong("moves a point of the portrait behind the camera"))?;
         let pupil = |i: usize| Some([points[i][0], points[i][1]]);

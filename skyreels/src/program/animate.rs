@@ -32,7 +32,7 @@ pub fn run(args: &Animate, reporter: &Reporter) -> Result {
     let (model, _scratch) = nano::open(args.model.as_deref(), reporter)?;
     let model = with_loras(model, &args.lora)?;
     let keep = args.keep_intermediates.as_ref().map(Intermediates::create).transpose()?;
-    let (smirk, retargeting) = args.flame.open(&device)?;
+    let (smirk, retargeting) = args.moving.open(&device)?;
     let mut run_options = animator_options(args, &model, retargeting, keep)?;
     let available = args.memory.map(|mib| mib.saturating_mul(MIB)).or_else(|| available_memory(&device));
     if args.fit {

@@ -14,7 +14,7 @@ use super::controls::Controls;
 use super::convert::Convert;
 use super::demo::{Demo, Measure};
 use super::eval::Eval;
-use super::face_args::{FaceSource, FlameFiles, Following};
+use super::face_args::{FaceSource, Following, Moving};
 use super::motion::MotionArgs;
 use super::prepare::Prepare;
 
@@ -134,7 +134,7 @@ pub struct Animate {
     #[command(flatten)]
     pub following: Following,
     #[command(flatten)]
-    pub flame: FlameFiles,
+    pub moving: Moving,
     #[command(flatten)]
     pub compute: Compute,
     /// Denoising steps.
@@ -235,7 +235,7 @@ pub struct Landmarks {
     #[command(flatten)]
     pub following: Following,
     #[command(flatten)]
-    pub flame: FlameFiles,
+    pub moving: Moving,
     /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray.
     #[arg(long, default_value = "auto")]
     pub device: String,

@@ -8,9 +8,9 @@ use skyreels::animate::RATE;
 use skyreels::core::media::{Quality, VideoOptions, check_clip_target};
 use skyreels::core::open_device;
 use skyreels::eval::{psnr, ssim};
-use skyreels::landmarks::LEADING_FRAMES;
+use skyreels::landmarks::{LEADING_FRAMES, MeshRetargeter};
 use skyreels::rendered::{MOST_DECIBELS, MotionErrors, Protocol, Scene, measure};
-use skyreels::{Animator, AnimatorOptions, DenoiseSettings};
+use skyreels::{Animator, AnimatorOptions, DenoiseSettings, Retargeting};
 
 use super::animate::write;
 use super::args::Compute;
@@ -73,6 +73,8 @@ impl DemoModel {
             precision: self.compute.precision,
             tiling,
             guider_tiling,
+            // The truth goes where the driver goes.
+            retargeting: Retargeting::Mesh(MeshRetargeter { translation: 1.0, ..MeshRetargeter::default() }),
             ..AnimatorOptions::default()
         })
     }

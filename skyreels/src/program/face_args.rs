@@ -9,7 +9,7 @@ use skyreels::core::{Device, Limits};
 use skyreels::landmarks::flame::FlameModel;
 use skyreels::landmarks::smirk::SmirkTracker;
 use skyreels::landmarks::{
-    FaceLandmarker, FacePick, FaceTracker, LandmarkerOptions, Smoothing, StreamOptions, TrackingMode,
+    FaceLandmarker, FacePick, FaceTracker, LandmarkerOptions, MeshRetargeter, Smoothing, StreamOptions, TrackingMode,
 };
 
 use super::source::request;
@@ -71,10 +71,13 @@ pub struct SmirkFile {
     pub smirk: Option<PathBuf>,
 }
 
-/// The original's way to move a portrait, from files that the user has.
+/// How a portrait is moved: by the mesh, or the original's way from files that the user has.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Face options")]
-pub struct FlameFiles {
+pub struct Moving {
+    /// How much of the driver's shift the head goes along with: 0, as in the original, leaves it at its place, 1 is all of it.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub translation: f64,
     #[command(flatten)]
     pub smirk: SmirkFile,
     /// FLAME's head model, converted: with `--smirk`, portraits move the original's way instead of by the mesh.
@@ -140,11 +143,17 @@ impl SmirkFile {
     }
 }
 
-impl FlameFiles {
+impl Moving {
     /// The encoders and the retargeting that the files allow: FLAME's with both, the mesh's with none.
     pub fn open(&self, device: &Device) -> Result<(Option<SmirkTracker>, Retargeting)> {
         match (&self.smirk.smirk, &self.flame) {
-            (None, None) => Ok((None, Retargeting::default())),
+            (None, None) => {
+                let mesh = MeshRetargeter { translation: self.translation, ..MeshRetargeter::default() };
+                Ok((None, Retargeting::Mesh(mesh)))
+            }
+            (Some(_), Some(_)) if self.translation != 0.0 => {
+                Err(request("translation", "FLAME's way leaves the head at its place; leave --translation out".into()))
+            }
             (Some(_), Some(flame)) => {
                 let model = FlameModel::open(flame, &Limits::default())?;
                 Ok((self.smirk.open(device)?, Retargeting::Flame(Arc::new(model))))

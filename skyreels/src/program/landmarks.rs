@@ -41,7 +41,7 @@ pub fn run(args: &Landmarks, reporter: &Reporter) -> Result {
 
     let device = open_device(&args.device)?;
     let landmarker = args.face.tracker(false, &device, reporter)?;
-    let (smirk, retargeting) = args.flame.open(&device)?;
+    let (smirk, retargeting) = args.moving.open(&device)?;
     let tracker = Counting::new(&*landmarker);
     let Followed { faces, flame, first } =
         follow(args, input, &tracker, smirk.as_ref(), &mut overlay, guide.is_some(), reporter)?;

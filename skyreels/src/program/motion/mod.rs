@@ -12,7 +12,7 @@ use skyreels::landmarks::{MeshPrecision, SaveOptions};
 
 use super::args::parse_size;
 use super::controls::Controls;
-use super::face_args::{FaceSource, FlameFiles, Following, SmirkFile};
+use super::face_args::{FaceSource, Following, Moving, SmirkFile};
 use super::{Outcome, Reporter, Result};
 
 #[derive(Debug, Args)]
@@ -99,7 +99,7 @@ struct Render {
     #[command(flatten)]
     face: FaceSource,
     #[command(flatten)]
-    flame: FlameFiles,
+    moving: Moving,
     /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray.
     #[arg(long, default_value = "auto")]
     device: String,

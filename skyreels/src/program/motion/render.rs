@@ -23,7 +23,7 @@ pub fn run(args: &Render, reporter: &Reporter) -> Result {
     let canvas = [args.size[1], args.size[0]].map(|side| u32::try_from(side).unwrap_or(u32::MAX));
     source::check_canvas(canvas)?;
     let device = open_device(&args.device)?;
-    let (smirk, retargeting) = args.flame.open(&device)?;
+    let (smirk, retargeting) = args.moving.open(&device)?;
     let portrait = source::portrait(&args.portrait, canvas, &args.face, smirk.as_ref(), &device, reporter)?;
     let moved = retargeting.retarget(&portrait, &motion)?;
     // One by one: a motion may be far longer than what memory holds of its pictures.
