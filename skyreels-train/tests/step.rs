@@ -183,3 +183,22 @@ fn an_encoded_example_is_as_large_as_its_latents_and_takes_what_was_kept() {
     assert_eq!(encoded.identity.dims(), [1, 4, 24]);
     assert!(encoded.weights.is_none());
 }
+
+#[test]
+fn a_portrait_from_elsewhere_changes_where_the_clip_begins_and_nothing_after() {
+    let begins = RenderedWorld::new([9, 48, 64], 2, 1);
+    let elsewhere = RenderedWorld { portrait_elsewhere: 1.0, flow: true, ..begins.clone() };
+    for index in 0..begins.len() {
+        let (plain, moved) = (begins.example(index).unwrap(), elsewhere.example(index).unwrap());
+        assert_eq!(plain.portrait, plain.video[1], "the clip begins at its portrait");
+        assert_ne!(moved.portrait, moved.video[1]);
+        assert_eq!(moved.portrait, moved.video[0]);
+        assert_eq!(moved.video[1..], plain.video[1..]);
+        assert_ne!(moved.guide[0], plain.guide[0], "the guide begins with the portrait's own landmarks");
+        let Some(Moving::Flow(flow)) = moved.moving else { panic!("flow was asked for") };
+        assert!(flow[0].iter().any(|length| *length > 0.1), "the head jumps to where the driver begins");
+        assert!(flow[1].iter().all(|length| *length == 0.0), "the first moment is doubled");
+    }
+    let none = RenderedWorld { portrait_elsewhere: 1.5, ..begins };
+    assert!(none.example(0).unwrap_err().to_string().contains("portrait_elsewhere"));
+}

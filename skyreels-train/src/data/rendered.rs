@@ -37,9 +37,9 @@ pub enum IdentityFrom {
 
 /// Performances of rendered people, with true landmarks and, where wanted, true flow.
 ///
-/// A clip is what inference makes of a person's own performance: the portrait is the performance's first moment, guide and
-/// video follow [`ClipPlan::fitted`] (the first moment is doubled, as there). The guide is drawn from true
-/// landmarks, shifts of the head included.
+/// A clip is what inference makes of a person's own performance: guide and video begin with the portrait and go on as
+/// [`ClipPlan::fitted`] says (the first moment is doubled, as there). The guide is drawn from true landmarks, shifts of
+/// the head included.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RenderedWorld {
@@ -61,6 +61,11 @@ pub struct RenderedWorld {
     /// Which frame the vision tower's face is cut from.
     #[serde(default)]
     pub identity_from: IdentityFrom,
+    /// Share of clips, 0..=1, whose portrait is any moment of the performance and not the one where the clip begins.
+    ///
+    /// Where the portrait is the clip's beginning, a copy of it is nearly right, and nothing has to look at the guide.
+    #[serde(default)]
+    pub portrait_elsewhere: f32,
     /// Whether to compute the true flow, which takes about as long as the pictures.
     #[serde(default)]
     pub flow: bool,
@@ -76,6 +81,15 @@ const LATEST_START: f32 = 6.0;
 /// Seconds after which a performance has left its neutral beginning.
 const EARLIEST_START: f32 = 0.4;
 
+/// Moments of a performance.
+struct Moments {
+    portrait: State,
+    /// What the clip shows after the portrait, in order.
+    driving: Vec<State>,
+    /// What the vision tower sees where it is not shown the portrait.
+    face: State,
+}
+
 impl RenderedWorld {
     /// Training clips of `size` = frames, height, width; no flow.
     pub fn new(size: [usize; 3], identities: u64, clips: u64) -> Self {
@@ -87,6 +101,7 @@ impl RenderedWorld {
             seed: 0,
             rate: model_rate(),
             identity_from: IdentityFrom::RandomFrame,
+            portrait_elsewhere: 0.0,
             flow: false,
         }
     }
@@ -103,16 +118,18 @@ impl RenderedWorld {
         number | u64::from(self.split == Split::HeldOut)
     }
 
-    /// Moments of a clip, first to last, and one of the performance beside it.
-    fn states(&self, index: u64) -> (Vec<State>, State) {
+    /// What a clip is made of.
+    fn moments(&self, index: u64) -> Moments {
         let seed = mix(self.identity(index), 1 + index / self.identities.max(1));
         let frames = self.size[0] - 2;
         let length = EARLIEST_START + LATEST_START + frames as f32 / self.rate;
         let performance = Performance::from_seed(seed, (2.0 * length * self.rate) as usize, self.rate);
         let share = |salt: u64| (mix(seed, salt) >> 40) as f32 / (1u64 << 24) as f32;
         let start = EARLIEST_START + LATEST_START * share(2);
-        let states = (0..frames).map(|frame| performance.at(start + frame as f32 / self.rate)).collect();
-        (states, performance.at(2.0 * length * share(3)))
+        let driving: Vec<State> = (0..frames).map(|frame| performance.at(start + frame as f32 / self.rate)).collect();
+        let anywhere = |salt: u64| performance.at(2.0 * length * share(salt));
+        let portrait = if share(4) < self.portrait_elsewhere { anywhere(5) } else { driving[0] };
+        Moments { portrait, driving, face: anywhere(3) }
     }
 }
 
@@ -128,46 +145,46 @@ impl Dataset for RenderedWorld {
             return Err(Error::Invalid { what: "rendered world", reason });
         }
         let size = [width as u32, height as u32];
+        if !(0.0..=1.0).contains(&self.portrait_elsewhere) {
+            let reason = format!("portrait_elsewhere is {}, a share lies in 0..=1", self.portrait_elsewhere);
+            return Err(Error::Invalid { what: "rendered world", reason });
+        }
         let plan = ClipPlan::fitted(frames.saturating_sub(2), frames)?;
         let person = Person::from_seed(self.identity(index));
-        let (states, other) = self.states(index);
-        let rendered: Vec<(Frame, Face)> = states
-            .iter()
-            .map(|state| {
-                let posed = person.pose(state);
-                (posed.frame(size), posed.face(size))
-            })
-            .collect();
-        let guide = guide(&rendered, &plan, size)?;
-        let shown = |moments: &[usize]| moments.iter().map(|moment| rendered[*moment].0.clone()).collect::<Vec<_>>();
-        let video = [shown(&[0]), shown(&plan.motion)].concat();
-        let portrait = rendered[0].0.clone();
+        let moments = self.moments(index);
+        let rendered = |state: &State| {
+            let posed = person.pose(state);
+            (posed.frame(size), posed.face(size))
+        };
+        let (portrait, own) = rendered(&moments.portrait);
+        let (frames, faces): (Vec<Frame>, Vec<Face>) = moments.driving.iter().map(rendered).unzip();
+        let guide = guide(&own, &faces, &plan, size)?;
+        let video = std::iter::once(&portrait).chain(plan.motion.iter().map(|at| &frames[*at])).cloned().collect();
         let face = match self.identity_from {
-            IdentityFrom::Portrait => cut_face(&portrait, &rendered[0].1)?,
+            IdentityFrom::Portrait => cut_face(&portrait, &own)?,
             IdentityFrom::RandomFrame => {
-                let posed = person.pose(&other);
-                cut_face(&posed.frame(size), &posed.face(size))?
+                let (picture, face) = rendered(&moments.face);
+                cut_face(&picture, &face)?
             }
         };
-        let moving = self.flow.then(|| Moving::Flow(flow(&person, &states, &plan, size)));
+        let moving = self.flow.then(|| Moving::Flow(flow(&person, &moments, &plan, size)));
         Ok(Example { video, guide, portrait, face, moving, latents: None, tokens: None })
     }
 }
 
 /// The guide clip of faces that are known, drawn as inference draws it.
-fn guide(rendered: &[(Frame, Face)], plan: &ClipPlan, size: [u32; 2]) -> Result<Vec<Frame>> {
-    let first = &rendered[0].1;
-    let crop = CropBox::around(&FaceBox::of_landmarks(first, size), size)?;
-    let portrait = PortraitFace::in_crop(first, size, &crop)?;
+fn guide(own: &Face, driving: &[Face], plan: &ClipPlan, size: [u32; 2]) -> Result<Vec<Frame>> {
+    let crop = CropBox::around(&FaceBox::of_landmarks(own, size), size)?;
+    let portrait = PortraitFace::in_crop(own, size, &crop)?;
     let (start, extent) = ([crop.x, crop.y].map(f64::from), [crop.width, crop.height].map(f64::from));
     let relative = |[x, y, z]: &[f32; 3]| {
         let [x, y, z] = [*x, *y, *z].map(f64::from);
         let [width, height] = size.map(f64::from);
         [(x * width - start[0]) / extent[0], (y * height - start[1]) / extent[1], z * width / extent[0]]
     };
-    let moved: Vec<RetargetedFrame> = rendered
+    let moved: Vec<RetargetedFrame> = driving
         .iter()
-        .map(|(_, face)| {
+        .map(|face| {
             let points: Vec<[f64; 3]> = face.landmarks.iter().map(relative).collect();
             let pupils = [RIGHT_IRIS, LEFT_IRIS].map(|iris| Some([points[iris][0], points[iris][1]]));
             RetargetedFrame { points, pupils }
@@ -189,17 +206,18 @@ fn cut_face(picture: &Frame, face: &Face) -> Result<Frame> {
 }
 
 /// Length of the true flow between the frames of a clip.
-fn flow(person: &Person, states: &[State], plan: &ClipPlan, size: [u32; 2]) -> Vec<Vec<f32>> {
+fn flow(person: &Person, moments: &Moments, plan: &ClipPlan, size: [u32; 2]) -> Vec<Vec<f32>> {
     let pixels = (size[0] * size[1]) as usize;
-    let moments: Vec<usize> = std::iter::once(0).chain(plan.motion.iter().copied()).collect();
-    let posed: Vec<_> = states.iter().map(|state| person.pose(state)).collect();
-    moments
+    let shown: Vec<&State> =
+        std::iter::once(&moments.portrait).chain(plan.motion.iter().map(|at| &moments.driving[*at])).collect();
+    shown
         .windows(2)
         .map(|pair| {
             if pair[0] == pair[1] {
                 return vec![0.0; pixels];
             }
-            let flow = posed[pair[0]].flow(&posed[pair[1]], size);
+            let [from, to] = [pair[0], pair[1]].map(|state| person.pose(state));
+            let flow = from.flow(&to, size);
             let (across, down) = flow.vectors().split_at(pixels);
             across.iter().zip(down).map(|(u, v)| u.hypot(*v)).collect()
         })
