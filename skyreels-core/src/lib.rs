@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod allocator;
 pub mod checkpoint;
 pub mod device;
 pub mod diffusion;
@@ -16,6 +17,7 @@ mod precision;
 mod progress;
 pub mod resize;
 
+pub use allocator::keep_freed_memory;
 pub use burn::tensor::Device;
 pub use device::open as open_device;
 pub use error::{Error, Result};

@@ -1,24 +1,21 @@
 //! Layers with the names, layouts and epsilons of the published checkpoints.
 //!
-//! Linear and convolution layers are Burn's, created so that a PyTorch weight loads without a
-//! copy; norms are ours, because they compute in f32 whatever the weights are.
+//! Linear and convolution layers are Burn's, created so that they take PyTorch's weights; norms are ours, because they
+//! compute in f32 whatever the weights are.
 
 mod activation;
 mod batch_norm;
+mod linear;
 mod norm;
 
 pub use activation::{gelu_tanh, silu};
 pub use batch_norm::BatchNorm;
+pub use linear::{in_order, linear, linear_with, project};
 pub use norm::LayerNorm;
 
 use burn::nn::conv::{Conv2d, Conv2dConfig, Conv3d, Conv3dConfig};
-use burn::nn::{Linear, LinearConfig, LinearLayout, PaddingConfig2d, PaddingConfig3d};
+use burn::nn::{PaddingConfig2d, PaddingConfig3d};
 use burn::tensor::Device;
-
-/// A linear layer whose weight is stored `[d_output, d_input]`, as PyTorch stores it.
-pub fn linear(d_input: usize, d_output: usize, device: &Device) -> Linear {
-    LinearConfig::new(d_input, d_output).with_layout(LinearLayout::Col).init(device)
-}
 
 /// A 2-D convolution with square kernel and stride and no padding; weight
 /// `[out_channels, in_channels, kernel, kernel]`.

@@ -75,13 +75,15 @@ pub(super) fn product<S: Simd, const V: usize>(
     depth: usize,
 ) -> [[S::f32s; V]; ROWS] {
     let mut sums = [[simd.splat_f32s(0.0); V]; ROWS];
-    let left: [&[f32]; ROWS] = std::array::from_fn(|i| &left[i * row..][..depth]);
-    for (at, right) in right.chunks(stride).take(depth).enumerate() {
+    // Iterators in step, and no index: one that might be out of bounds would keep the sums out of registers.
+    let [a, b, c, d, e, f]: [&[f32]; ROWS] = std::array::from_fn(|i| &left[i * row..][..depth]);
+    let left = a.iter().zip(b).zip(c).zip(d).zip(e).zip(f);
+    for (right, (((((a, b), c), d), e), f)) in right.chunks(stride).zip(left) {
         let right: &[S::f32s; V] = right.first_chunk().expect("a row is at least as wide as the product");
-        for i in 0..ROWS {
-            let factor = simd.splat_f32s(left[i][at]);
-            for v in 0..V {
-                sums[i][v] = simd.mul_add_f32s(factor, right[v], sums[i][v]);
+        for (sums, left) in sums.iter_mut().zip([a, b, c, d, e, f]) {
+            let factor = simd.splat_f32s(*left);
+            for (sum, right) in sums.iter_mut().zip(right) {
+                *sum = simd.mul_add_f32s(factor, *right, *sum);
             }
         }
     }

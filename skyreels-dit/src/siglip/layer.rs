@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
-use skyreels_core::nn::{LayerNorm, linear};
+use skyreels_core::nn::{LayerNorm, linear, project};
 
 use super::config::SiglipConfig;
 use crate::activation::gelu_tanh;
@@ -36,11 +36,11 @@ impl SelfAttention {
         let [batch, count, width] = tokens.dims();
         let heads = |x: Tensor<3>| x.reshape([batch, count, self.heads, width / self.heads]);
         let attended = attention(
-            heads(self.q_proj.forward(tokens.clone())),
-            heads(self.k_proj.forward(tokens.clone())),
-            heads(self.v_proj.forward(tokens)),
+            heads(project(&self.q_proj, tokens.clone())),
+            heads(project(&self.k_proj, tokens.clone())),
+            heads(project(&self.v_proj, tokens)),
         );
-        self.out_proj.forward(attended.reshape([batch, count, width]))
+        project(&self.out_proj, attended.reshape([batch, count, width]))
     }
 }
 
@@ -58,7 +58,7 @@ impl Mlp {
     }
 
     pub(super) fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        self.fc2.forward(gelu_tanh(self.fc1.forward(x)))
+        project(&self.fc2, gelu_tanh(project(&self.fc1, x)))
     }
 }
 

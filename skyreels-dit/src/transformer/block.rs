@@ -1,9 +1,9 @@
 //! One block: attention over all tokens, then a feed-forward layer, both gated by the timestep.
 
 use burn::module::Module;
-use burn::nn::{Linear, LinearConfig, LinearLayout};
+use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
-use skyreels_core::nn::{LayerNorm, linear};
+use skyreels_core::nn::{LayerNorm, linear, linear_with};
 
 use super::config::TransformerConfig;
 use super::int8::project;
@@ -33,10 +33,7 @@ pub struct SelfAttention {
 impl SelfAttention {
     fn new(config: &TransformerConfig, device: &Device) -> Self {
         let width = config.width();
-        let layer = || {
-            let config = LinearConfig::new(width, width).with_bias(config.attention_bias);
-            config.with_layout(LinearLayout::Col).init(device)
-        };
+        let layer = || linear_with(width, width, config.attention_bias, device);
         Self {
             to_q: layer(),
             to_k: layer(),

@@ -5,7 +5,7 @@ use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
 use burn::tensor::module::linear as apply_linear;
 use burn::tensor::{DType, Device, Tensor};
-use skyreels_core::nn::{conv2d, linear, silu};
+use skyreels_core::nn::{conv2d, linear, project, silu};
 
 use super::config::{IDENTITY_TOKENS, TransformerConfig};
 use super::patch::patchify;
@@ -26,7 +26,7 @@ impl FaceProjector {
     /// # Shapes
     /// `[batch, tokens, identity_width] -> [batch, tokens, text_embed_dim]`
     pub fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
-        self.project.forward(silu(self.expand.forward(tokens)))
+        project(&self.project, silu(project(&self.expand, tokens)))
     }
 }
 
@@ -87,7 +87,7 @@ impl PatchEmbed {
                 expected: format!("[batch, {count}, {}]", self.config.identity_width()),
             });
         }
-        Ok(self.text_proj.forward(self.pose_proj.forward(tokens.cast(self.dtype()))))
+        Ok(project(&self.text_proj, self.pose_proj.forward(tokens.cast(self.dtype()))))
     }
 
     /// Video tokens without positions, frame by frame, row by row. Latents that do not fill a patch

@@ -6,7 +6,7 @@ use burn::tensor::quantization::{QuantScheme, QuantValue, ScaleDtype};
 use burn::tensor::{DType, Device, Tensor, module};
 use skyreels_core::checkpoint::Published;
 use skyreels_core::device::Backend;
-use skyreels_core::{Error as CoreError, Precision};
+use skyreels_core::{Error as CoreError, Precision, nn};
 
 use super::config::TransformerConfig;
 use super::model::Transformer;
@@ -106,7 +106,7 @@ impl ModuleMapper for QuantiseOnLoad {
 pub(super) fn project<const D: usize>(layer: &Linear, x: Tensor<D>) -> Tensor<D> {
     let weight = layer.weight.val();
     if !matches!(weight.dtype(), DType::QFloat(_)) {
-        return layer.forward(x);
+        return nn::project(layer, x);
     }
     let weight = weight.dequantize().cast(x.dtype()).transpose();
     module::linear(x, weight, layer.bias.as_ref().map(|bias| bias.val()))

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{DType, Device, Tensor};
 use skyreels_core::checkpoint::Published;
-use skyreels_core::nn::{LayerNorm, linear};
+use skyreels_core::nn::{LayerNorm, linear, project};
 
 use super::block::Block;
 use super::config::TransformerConfig;
@@ -259,7 +259,7 @@ impl Transformer {
         }
         let video = self.norm_out.forward(video, time);
         trace.record("norm_out", &video);
-        let patches = self.proj_out.forward(video);
+        let patches = project(&self.proj_out, video);
         trace.record("proj_out", &patches);
         unpatchify(patches, grid, self.config.patch_size)
     }

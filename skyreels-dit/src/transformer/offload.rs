@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor};
+use skyreels_core::nn::in_order;
 
 use super::block::Block;
 use super::config::TransformerConfig;
@@ -54,7 +55,7 @@ impl ModuleMapper for Fetch<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         param.map(|tensor| {
             let tensor = tensor.to_device(self.device);
-            if D == 2 { tensor.swap_dims(0, 1) } else { tensor }
+            if D == 2 { in_order(tensor.swap_dims(0, 1)) } else { tensor }
         })
     }
 }

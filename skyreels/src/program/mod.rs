@@ -46,6 +46,7 @@ enum Outcome {
 
 pub fn main() -> ExitCode {
     let args = Args::parse();
+    skyreels_core::keep_freed_memory();
     let reporter = Reporter::new(args.json);
     let result = match &args.command {
         Command::Animate(command) => animate::run(command, &reporter),
