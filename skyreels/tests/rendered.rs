@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{accepted, events, names, refused, says, tiny};
+use common::{ASSETS, accepted, events, names, refused, says, tiny};
 use serde_json::Value;
 use skyreels::core::{Limits, Precision};
 use skyreels::rendered::Scene;
@@ -67,4 +67,25 @@ fn a_demo_of_any_seed_and_a_measurement_run() {
         "random weights make noise: {measured}"
     );
     says(&refused(place, &format!("measure --identities 1 {options}")), &["at least two people"]);
+}
+
+#[test]
+fn a_folder_is_a_landmark_network_of_ones_own() {
+    const NETWORK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../skyreels-nano/model/landmarks");
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    let find = |options: &str, output: &str| {
+        let (_, error) =
+            accepted(place, &format!("landmarks {ASSETS}/portrait_1.png --points {{}}/{output}.json {options}"));
+        (std::fs::read(place.join(format!("{output}.json"))).unwrap(), error)
+    };
+    let ((embedded, note), (own, silent)) = (find("", "embedded"), find(&format!("--face-model {NETWORK}"), "own"));
+    assert!(!own.is_empty() && own == embedded);
+    says(&note, &["no --face-model given"]);
+    assert!(!silent.contains("no --face-model given"), "{silent}");
+    std::fs::create_dir(place.join("empty")).unwrap();
+    says(
+        &refused(place, &format!("landmarks {ASSETS}/portrait_1.png --face-model {{}}/empty --points {{}}/x.json")),
+        &["empty"],
+    );
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use skyreels::Retargeting;
 use skyreels::core::{Device, Limits};
+use skyreels::landmarks::compact::{CompactLandmarker, CompactOptions};
 use skyreels::landmarks::flame::FlameModel;
 use skyreels::landmarks::smirk::SmirkTracker;
 use skyreels::landmarks::{
@@ -32,9 +33,10 @@ const FLAME_HELP: &str = "FLAME moves a portrait by what SMIRK reads: give both 
 /// Where a face comes from.
 #[derive(Debug, Args)]
 pub struct FaceSource {
-    /// MediaPipe's face_landmarker_v2_with_blendshapes.task. Where it may be left out, a small network finds faces of
-    /// rendered people; `eval`, `prepare` and `--compat` need it.
-    #[arg(long)]
+    /// MediaPipe's face_landmarker_v2_with_blendshapes.task, or the folder of a small network (`train` writes one, `landmarks`).
+    /// Where it may be left out, the small network that comes with the program finds faces of rendered people; `eval`,
+    /// `prepare` and `--compat` need MediaPipe's.
+    #[arg(long, value_name = "FILE")]
     pub face_model: Option<PathBuf>,
     /// Which face of the picture: largest, center, score, or its number from the left, from 0.
     #[arg(long, default_value = "largest")]
@@ -107,13 +109,18 @@ impl FaceSource {
         Ok(options)
     }
 
-    /// The face model, or the small network that comes with the program. `compat` looks as the original looks at driving frames:
+    /// The face model, or a small network: that of a folder, or the one that comes with the program. `compat` looks as the original looks at driving frames:
     /// it takes weak faces too, and never looks twice.
     pub fn tracker(&self, compat: bool, device: &Device, reporter: &Reporter) -> Result<Box<dyn FaceTracker>> {
-        if self.face_model.is_none() && !compat {
+        let folder = self.face_model.as_deref().filter(|path| path.is_dir());
+        if !compat && (self.face_model.is_none() || folder.is_some()) {
             // It knows certainty alone, but nonsense is nonsense.
             self.options()?;
-            return Ok(Box::new(nano::landmarker(self.min_presence, device, reporter)?));
+            let landmarker = match folder {
+                Some(folder) => CompactLandmarker::open(folder, &Limits::default(), device)?,
+                None => nano::landmarker(device, reporter)?,
+            };
+            return Ok(Box::new(landmarker.with_options(CompactOptions { min_presence: self.min_presence })));
         }
         let landmarker = self.landmarker("the original's way with driving frames", device)?;
         if !compat {

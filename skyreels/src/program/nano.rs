@@ -6,7 +6,7 @@ use std::sync::Once;
 
 use skyreels::ModelDir;
 use skyreels::core::{Device, Error as CoreError, Limits};
-use skyreels::landmarks::compact::{CompactLandmarker, CompactOptions};
+use skyreels::landmarks::compact::CompactLandmarker;
 use tempfile::TempDir;
 
 use super::{Reporter, Result};
@@ -28,14 +28,13 @@ pub fn open(path: Option<&Path>, reporter: &Reporter) -> Result<(ModelDir, Optio
 }
 
 /// The landmark network.
-pub fn landmarker(min_presence: f32, device: &Device, reporter: &Reporter) -> Result<CompactLandmarker> {
+pub fn landmarker(device: &Device, reporter: &Reporter) -> Result<CompactLandmarker> {
     static SAID: Once = Once::new();
     SAID.call_once(|| reporter.note(LANDMARKS_NOTE));
     let scratch = scratch(skyreels_nano::write_landmarks)?;
     let folder = scratch.path().join(skyreels_nano::LANDMARKS);
     // Its weights are on the device when it is open.
-    let landmarker = CompactLandmarker::open(&folder, &Limits::default(), device)?;
-    Ok(landmarker.with_options(CompactOptions { min_presence }))
+    Ok(CompactLandmarker::open(&folder, &Limits::default(), device)?)
 }
 
 fn scratch(write: impl FnOnce(&Path) -> io::Result<()>) -> Result<TempDir> {
