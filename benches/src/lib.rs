@@ -11,7 +11,7 @@ mod work;
 pub use attention::{AttentionMeasure, measure_attention};
 pub use load::{LoadMeasure, measure_load};
 pub use memory::{held_bytes, most_held_bytes, peak_rss_mib};
-pub use work::{CASES, Case, Work, load_average};
+pub use work::{CASES, Case, Work, load_average, root_mean_square};
 
 /// `count` values, uniform in `[-1, 1)`, of tensor number `tensor`: a 32-bit mix of the element's index.
 pub fn hashed(count: usize, tensor: u32) -> impl Iterator<Item = f64> {

@@ -12,7 +12,7 @@ use skyreels::model::write_published_configs;
 use skyreels::tune::{Timing, TuneOptions, Tuner};
 use skyreels::{ModelDir, Preset};
 use skyreels_benches::{measure_attention, measure_load, most_held_bytes, peak_rss_mib};
-use skyreels_core::{Limits, Precision, Progress, open_device};
+use skyreels_core::{Limits, Precision, Progress, keep_freed_memory, open_device};
 use skyreels_vae::Tiling;
 
 const USAGE: &str = "card [--device D] [--sizes tiny|published] [--precision P] [--runs N] [--tokens N] [--tiling on|off] \
@@ -71,6 +71,7 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    keep_freed_memory();
     let arguments = arguments()?;
     let Arguments { precision, runs, tiling, .. } = arguments;
     let device = open_device(&arguments.device)?;

@@ -1,7 +1,8 @@
 //! Our program and the PyTorch original in turn on the same work.
 //!
-//! `cargo run --release -p skyreels-benches --bin compare -- PYTHON BENCH_PEER_PY [ROUNDS [PEAK_GFLOPS]]`; build `peer_work`
-//! first. With the peak of the machine in GFLOP/s, model FLOP utilisation is printed too.
+//! `cargo run --release -p skyreels-benches --bin compare -- PYTHON BENCH_PEER_PY [ROUNDS [PEAK_GFLOPS [DEVICE..]]]`; build
+//! `peer_work` first. With the peak of the machine in GFLOP/s, model FLOP utilisation is printed too; with devices that were built in
+//! (`ndarray`, `tch`), our time on them.
 
 use std::error::Error;
 use std::process::Command;
@@ -16,12 +17,12 @@ const THREADS: &str = "2";
 /// Root mean squares of the results may differ by this share.
 const SAME_WORK: f64 = 1e-4;
 
-/// Median time in seconds, peak memory in MiB, root mean square of the result; operations of the model in GFLOP, which
+/// Median time in seconds, peak memory in MiB, root mean square of each result; operations of the model in GFLOP, which
 /// only our side counts.
 struct Measure {
     seconds: f64,
     peak: f64,
-    rms: f64,
+    rms: Vec<f64>,
     gflop: Option<f64>,
 }
 
@@ -32,12 +33,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let rounds: usize = rest.first().map_or(Ok(3), |rounds| rounds.parse())?;
     let machine = rest.get(1).map(|peak| peak.parse::<f64>()).transpose()?;
+    let devices = rest.get(2..).unwrap_or_default();
     let ours = std::env::current_exe()?.with_file_name("peer_work");
 
+    let others: String = devices.iter().map(|device| format!(" ours on {device}, s |")).collect();
     println!(
-        "| work | ours, s | PyTorch, s | ratio | ours, MiB | PyTorch, MiB | ratio | ours, GFLOP/s | PyTorch, GFLOP/s |"
+        "| work | ours, s | PyTorch, s | ratio | ours, MiB | PyTorch, MiB | ratio | ours, GFLOP/s | PyTorch, GFLOP/s |{others}"
     );
-    println!("|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|{}", "---|".repeat(devices.len()));
     for (case, _) in CASES {
         let (mut mine, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
@@ -45,11 +48,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             theirs.push(measure(Command::new(python).args([script, "--child", case, "--runs", RUNS]))?);
         }
         let (mine, theirs) = (median(mine), median(theirs));
-        if (mine.rms / theirs.rms - 1.0).abs() > SAME_WORK {
-            return Err(format!("{case}: not the same work: {} and {}", mine.rms, theirs.rms).into());
+        mine.check_against(&theirs, case)?;
+        let mut others = String::new();
+        for device in devices {
+            let other = measure(Command::new(&ours).args(["--runs", RUNS, "--device", device, case]))?;
+            other.check_against(&theirs, case)?;
+            others.push_str(&format!(" {:.3} |", other.seconds));
         }
         println!(
-            "| {case} | {:.3} | {:.3} | **{:.2}** | {:.0} | {:.0} | {:.2} | {} | {} |",
+            "| {case} | {:.3} | {:.3} | **{:.2}** | {:.0} | {:.0} | {:.2} | {} | {} |{others}",
             mine.seconds,
             theirs.seconds,
             mine.seconds / theirs.seconds,
@@ -61,6 +68,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
     }
     Ok(())
+}
+
+impl Measure {
+    /// Refuses to compare the times of different work.
+    fn check_against(&self, other: &Self, case: &str) -> Result<(), Box<dyn Error>> {
+        let same = |(mine, theirs): (&f64, &f64)| (mine / theirs - 1.0).abs() <= SAME_WORK;
+        if self.rms.len() != other.rms.len() || !self.rms.iter().zip(&other.rms).all(same) {
+            return Err(format!("{case}: not the same work: {:?} and {:?}", self.rms, other.rms).into());
+        }
+        Ok(())
+    }
 }
 
 /// Operations per second, and their share of what the machine can do where that was named.
@@ -82,7 +100,10 @@ fn measure(command: &mut Command) -> Result<Measure, Box<dyn Error>> {
     Ok(Measure {
         seconds: number(&report["median_s"])?,
         peak: number(&report["peak_rss_mib"])?,
-        rms: number(&report["check"]["out0"]["rms"])?,
+        rms: (0..)
+            .map_while(|index| report["check"].get(format!("out{index}")))
+            .map(|result| number(&result["rms"]))
+            .collect::<Result<_, _>>()?,
         gflop: report["gflop"].as_f64(),
     })
 }

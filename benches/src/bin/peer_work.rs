@@ -5,11 +5,12 @@
 use std::error::Error;
 use std::time::Instant;
 
-use serde_json::json;
-use skyreels_benches::{CASES, Work, load_average, peak_rss_mib};
-use skyreels_core::open_device;
+use serde_json::{Value, json};
+use skyreels_benches::{CASES, Work, load_average, peak_rss_mib, root_mean_square};
+use skyreels_core::{keep_freed_memory, open_device};
 
 fn main() -> Result<(), Box<dyn Error>> {
+    keep_freed_memory();
     let (mut runs, mut device, mut case) = (9, "cpu".to_string(), None);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -25,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let work = Work::new(*case, &open_device(&device)?)?;
     let loaded = peak_rss_mib();
     let start = Instant::now();
-    let result = work.run()?;
+    let results = work.run()?;
     let first = start.elapsed().as_secs_f64();
     let mut times = Vec::with_capacity(runs);
     for _ in 0..runs {
@@ -34,13 +35,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         times.push(start.elapsed().as_secs_f64());
     }
     times.sort_by(f64::total_cmp);
-    let rms = (result.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / result.len() as f64).sqrt();
+    let check: serde_json::Map<String, Value> = results
+        .iter()
+        .enumerate()
+        .map(|(index, values)| {
+            let first = &values[..values.len().min(6)];
+            (format!("out{index}"), json!({ "rms": root_mean_square(values), "first": first }))
+        })
+        .collect();
     let report = json!({
         "case": name, "device": device, "median_s": times[times.len() / 2], "min_s": times[0],
         "max_s": times[times.len() - 1], "first_call_s": first, "peak_rss_mib": peak_rss_mib(),
         "gflop": work.flops() as f64 / 1e9, "gflop_per_s": work.flops() as f64 / 1e9 / times[times.len() / 2],
         "rss_after_load_mib": loaded, "loadavg_1m": load_average(),
-        "check": { "out0": { "rms": rms, "first": &result[..6] } },
+        "check": check,
     });
     println!("{report}");
     Ok(())
