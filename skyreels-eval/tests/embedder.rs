@@ -1,13 +1,16 @@
 //! Embeddings and features with everything around the networks.
 
+mod support;
+
 use skyreels_core::checkpoint::save;
 use skyreels_core::{Device, Frame, Limits};
 use skyreels_eval::compat::{a1_frame_indices, a1_identity, a1_identity_mean, a1_padded, curricular_face};
 use skyreels_eval::{
-    ArcFaceConfig, CurricularFaceConfig, Error, FACE_SIDE, FaceEmbedder, FeatureExtractor, IdentityNetwork,
-    InceptionConfig, InceptionExtractor, InceptionVariant, cosine, identity_score,
+    CurricularFaceConfig, Error, FACE_SIDE, FaceEmbedder, FeatureExtractor, IdentityNetwork, InceptionConfig,
+    InceptionExtractor, InceptionVariant, cosine, identity_score,
 };
 use skyreels_landmarks::synthetic;
+use support::stage::{arcface, embedder};
 
 /// A face of which every pixel depends on the seed.
 fn face(seed: u32) -> Frame {
@@ -21,7 +24,7 @@ fn face(seed: u32) -> Frame {
 fn a_file_tells_which_network_it_is_and_a_saved_network_sees_the_same() {
     let device = Device::flex();
     let directory = tempfile::tempdir().unwrap();
-    let arcface = ArcFaceConfig::R18.init(&device);
+    let arcface = arcface(&device);
     save(&arcface, directory.path(), "arcface", usize::MAX).unwrap();
     let curricular = CurricularFaceConfig.init(&device);
     save(&curricular, directory.path(), "curricular", usize::MAX).unwrap();
@@ -42,8 +45,7 @@ fn a_file_tells_which_network_it_is_and_a_saved_network_sees_the_same() {
 
 #[test]
 fn a_batch_gives_what_its_pictures_give_alone() {
-    let device = Device::flex();
-    let embedder = FaceEmbedder::new(IdentityNetwork::ArcFace(Box::new(ArcFaceConfig::R18.init(&device))), &device);
+    let embedder = embedder();
     let faces: Vec<Frame> = (0..18).map(face).collect();
     let together = embedder.embed(&faces).unwrap();
     assert_eq!(together.len(), 18);

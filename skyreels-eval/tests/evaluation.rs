@@ -5,8 +5,8 @@ mod support;
 use std::path::PathBuf;
 
 use skyreels_core::{Device, Frame, Limits, Progress};
-use skyreels_eval::{ArcFaceConfig, EvaluationOptions, FaceEmbedder, Pair, evaluate};
-use support::stage::{Stage, TIMES, judges, pair};
+use skyreels_eval::{EvaluationOptions, FaceEmbedder, Pair, evaluate};
+use support::stage::{Stage, TIMES, arcface, judges, pair};
 use support::{scene, write_video};
 
 #[test]
@@ -97,7 +97,7 @@ fn both_backends_say_the_same() {
     stage.result("anna__talk.mp4", 1, &TIMES);
     let pairs = stage.directories.pairs_by_name().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let network = ArcFaceConfig::R18.init(&stage.device);
+    let network = arcface(&stage.device);
     skyreels_core::checkpoint::save(&network, folder.path(), "arcface", usize::MAX).unwrap();
     #[allow(deprecated, reason = "a second backend that needs nothing installed")]
     let devices = [Device::flex(), Device::ndarray()];
