@@ -1,46 +1,22 @@
 //! Models that take less memory: blocks in 8 bits, blocks that wait elsewhere.
 
+mod common;
+
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{DType, Tensor};
-use skyreels_core::checkpoint::{Published, SHARD_BYTES, Weights, fill, initial_values, save};
-use skyreels_core::diffusion::NoiseGenerator;
+use burn::tensor::Tensor;
+use common::tiny::{distance, filled, input, tiny, values};
+use skyreels_core::checkpoint::{Published, SHARD_BYTES, Weights, save};
 use skyreels_core::{Device, Limits, Precision, Progress, open_device};
 use skyreels_dit::transformer::{EveryStep, FirstBlockCache, GuidancePass, StepReuse};
 use skyreels_dit::{Transformer, TransformerConfig};
 
-fn tiny() -> TransformerConfig {
-    TransformerConfig {
-        num_attention_heads: 2,
-        attention_head_dim: 16,
-        time_embed_dim: 32,
-        text_embed_dim: 20,
-        num_layers: 3,
-        sample_width: 8,
-        sample_height: 6,
-        sample_frames: 5,
-        use_learned_positional_embeddings: false,
-        pose_embed_width: Some(6),
-        ..TransformerConfig::a1_5b()
-    }
-}
-
-fn filled(model: Transformer, precision: Precision) -> Transformer {
-    fill(model, precision, |key, shape| initial_values(5, key, shape))
-}
-
 fn velocity(model: &Transformer, device: &Device, reuse: &mut dyn StepReuse) -> Vec<f32> {
-    let mut noise = NoiseGenerator::new(1);
-    let latents: Tensor<5> = noise.normal([1, 2, 48, 6, 8], device);
-    let face: Tensor<3> = noise.normal([1, 7, 6], device);
+    let latents: Tensor<5> = input(1, [1, 2, 48, 6, 8], device);
+    let face: Tensor<3> = input(2, [1, 7, 6], device);
     let rotary = model.config().rotary(2, 6, 8, device).unwrap();
     let face = model.embed_identity(face.cast(model.dtype())).unwrap();
     let prediction = model.denoise_reusing(latents, face, &[500], &rotary, GuidancePass::Conditional, reuse).unwrap();
-    prediction.velocity.cast(DType::F32).into_data().try_to_vec().unwrap()
-}
-
-fn distance(a: &[f32], b: &[f32]) -> f64 {
-    let norm = |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt();
-    norm(&mut a.iter().zip(b).map(|(a, b)| a - b)) / norm(&mut b.iter().copied())
+    values(prediction.velocity)
 }
 
 /// Bytes that the parameters hold.
@@ -58,7 +34,7 @@ fn held(model: &Transformer) -> u64 {
 
 #[test]
 fn eight_bits_a_weight_save_what_they_announce_and_move_the_answer_by_less_than_a_hundredth() {
-    let config = tiny();
+    let config = tiny(3);
     for (name, precision) in [("cpu", Precision::F32), ("cpu", Precision::BF16), ("ndarray", Precision::F32)] {
         let device = open_device(name).unwrap();
         let full = filled(config.init(&device).unwrap(), precision);
@@ -86,7 +62,7 @@ fn the_published_model_takes_little_more_than_half_in_8_bits_and_next_to_nothing
 
 #[test]
 fn a_model_of_8_bits_is_saved_with_the_weights_that_it_computes_with() {
-    let (device, config) = (Device::flex(), tiny());
+    let (device, config) = (Device::flex(), tiny(3));
     let folder = tempfile::tempdir().unwrap();
     let small = filled(config.init_int8(&device).unwrap(), Precision::F32);
     save(&small, folder.path(), "model", SHARD_BYTES).unwrap();
@@ -98,7 +74,7 @@ fn a_model_of_8_bits_is_saved_with_the_weights_that_it_computes_with() {
 
 #[test]
 fn blocks_that_wait_elsewhere_give_the_same_answer() {
-    let config = tiny();
+    let config = tiny(3);
     let host = open_device("cpu").unwrap();
     for name in ["cpu", "ndarray"] {
         let device = open_device(name).unwrap();
@@ -120,7 +96,7 @@ fn blocks_that_wait_elsewhere_give_the_same_answer() {
 
 #[test]
 fn a_model_whose_blocks_wait_elsewhere_is_loaded_and_saved_as_any_other() {
-    let (config, host, device) = (tiny(), open_device("cpu").unwrap(), open_device("ndarray").unwrap());
+    let (config, host, device) = (tiny(3), open_device("cpu").unwrap(), open_device("ndarray").unwrap());
     let resident = filled(config.init(&device).unwrap(), Precision::F32);
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     save(&resident, folders[0].path(), "model", SHARD_BYTES).unwrap();

@@ -1,6 +1,9 @@
 //! What the transformer promises beyond the original's answers.
 
-use burn::tensor::{DType, Tensor, TensorData};
+mod common;
+
+use burn::tensor::{DType, Tensor};
+use common::tiny::{distance, filled, input, tiny, values};
 use skyreels_core::checkpoint::fill;
 use skyreels_core::{Device, Precision};
 use skyreels_dit::transformer::{
@@ -8,52 +11,10 @@ use skyreels_dit::transformer::{
 };
 use skyreels_dit::{Error, IDENTITY_TOKENS, Rotary, Trace, Transformer, TransformerConfig};
 
-fn tiny() -> TransformerConfig {
-    TransformerConfig {
-        num_attention_heads: 2,
-        attention_head_dim: 16,
-        time_embed_dim: 12,
-        text_embed_dim: 20,
-        num_layers: 2,
-        sample_width: 8,
-        sample_height: 6,
-        sample_frames: 5,
-        use_learned_positional_embeddings: false,
-        pose_embed_width: Some(6),
-        ..TransformerConfig::a1_5b()
-    }
-}
-
-fn hash(i: usize, seed: usize) -> f32 {
-    let mut h = (i as u32).wrapping_add((seed as u32).wrapping_mul(0x9E37_79B9)).wrapping_mul(0x85EB_CA6B);
-    h = (h ^ (h >> 13)).wrapping_mul(0xC2B2_AE35);
-    (h ^ (h >> 16)) as f32 / 2_147_483_648.0 - 1.0
-}
-
-fn filled(config: &TransformerConfig, precision: Precision, device: &Device) -> Transformer {
-    let mut seed = 0;
-    fill(config.init(device).unwrap(), precision, |_, shape| {
-        seed += 1;
-        let fan_in = shape[1..].iter().product::<usize>().max(1);
-        let scale = (3.0 / fan_in as f32).sqrt().min(1.0);
-        (0..shape.iter().product()).map(|i| hash(i, seed) * scale).collect()
-    })
-}
-
-fn input<const D: usize>(seed: usize, shape: [usize; D], device: &Device) -> Tensor<D> {
-    let values: Vec<f32> = (0..shape.iter().product()).map(|i| hash(i, 1000 + seed)).collect();
-    Tensor::from_data(TensorData::new(values, shape), (device, DType::F32))
-}
-
-fn relative_difference<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> f64 {
-    let norm = |x: Tensor<D>| x.into_data().iter::<f64>().map(|v| v * v).sum::<f64>().sqrt();
-    norm(a.cast(DType::F32) - b.clone().cast(DType::F32)) / norm(b)
-}
-
 #[test]
 fn both_halves_of_the_guidance_at_once_equal_one_after_the_other() {
-    let (device, config) = (Device::flex(), tiny());
-    let model = filled(&config, Precision::F32, &device);
+    let (device, config) = (Device::flex(), tiny(2));
+    let model = filled(config.init(&device).unwrap(), Precision::F32);
     let latents: Tensor<5> = input(1, [1, 2, 48, 6, 8], &device);
     let face: Tensor<3> = input(2, [1, 7, 6], &device);
     let rotary = config.rotary(2, 6, 8, &device).unwrap();
@@ -67,15 +28,15 @@ fn both_halves_of_the_guidance_at_once_equal_one_after_the_other() {
         .unwrap();
     for (half, identity) in [face.zeros_like(), face].into_iter().enumerate() {
         let alone = model.forward(latents.clone(), identity, &[500], &rotary).unwrap();
-        let difference = relative_difference(both.clone().narrow(0, half, 1), alone);
+        let difference = distance(&values(both.clone().narrow(0, half, 1)), &values(alone));
         assert!(difference < 1e-6, "{difference:e}");
     }
 }
 
 #[test]
 fn identity_tokens_may_be_embedded_once_for_all_steps() {
-    let (device, config) = (Device::flex(), tiny());
-    let model = filled(&config, Precision::F32, &device);
+    let (device, config) = (Device::flex(), tiny(2));
+    let model = filled(config.init(&device).unwrap(), Precision::F32);
     let latents: Tensor<5> = input(1, [1, 2, 48, 6, 8], &device);
     let face: Tensor<3> = input(2, [1, 7, 6], &device);
     let rotary = config.rotary(2, 6, 8, &device).unwrap();
@@ -89,8 +50,8 @@ fn identity_tokens_may_be_embedded_once_for_all_steps() {
 
 #[test]
 fn a_forward_that_may_reuse_blocks_gives_the_same_bytes_until_it_does() {
-    let (device, config) = (Device::flex(), tiny());
-    let model = filled(&config, Precision::F32, &device);
+    let (device, config) = (Device::flex(), tiny(2));
+    let model = filled(config.init(&device).unwrap(), Precision::F32);
     let face = model.embed_identity(input(2, [1, 7, 6], &device)).unwrap();
     let rotary = config.rotary(2, 6, 8, &device).unwrap();
     let latents = |seed| input::<5>(seed, [1, 2, 48, 6, 8], &device);
@@ -109,8 +70,8 @@ fn a_forward_that_may_reuse_blocks_gives_the_same_bytes_until_it_does() {
     // Nothing has changed: one block, and the same answer but for the order of two additions.
     let again = reusing(latents(1), &mut cache);
     assert_eq!(again.blocks, 1);
-    let exact = Tensor::from_data(plain(latents(1)), &device);
-    assert!(relative_difference(again.velocity, exact) < 1e-6);
+    let exact = Tensor::<5>::from_data(plain(latents(1)), &device);
+    assert!(distance(&values(again.velocity), &values(exact)) < 1e-6);
     // Something else: everything anew.
     let other = reusing(latents(9), &mut cache);
     assert_eq!(other.blocks, 2);
@@ -119,19 +80,19 @@ fn a_forward_that_may_reuse_blocks_gives_the_same_bytes_until_it_does() {
 
 #[test]
 fn half_precision_weights_stay_within_two_percent_of_f32() {
-    let (device, config) = (Device::flex(), tiny());
+    let (device, config) = (Device::flex(), tiny(2));
     let latents: Tensor<5> = input(1, [1, 2, 48, 6, 8], &device);
     let face: Tensor<3> = input(2, [1, 7, 6], &device);
     let rotary = config.rotary(2, 6, 8, &device).unwrap();
     let run = |precision| {
-        let model = filled(&config, precision, &device);
+        let model = filled(config.init(&device).unwrap(), precision);
         model.forward(latents.clone(), face.clone(), &[500], &rotary).unwrap()
     };
     let exact = run(Precision::F32);
     for precision in [Precision::BF16, Precision::F16] {
         let half = run(precision);
         assert_eq!(half.dtype(), DType::F32, "the result has the type of the latents");
-        let difference = relative_difference(half, exact.clone());
+        let difference = distance(&values(half), &values(exact.clone()));
         assert!(difference < 2e-2, "{precision}: {difference:e}");
     }
 }
@@ -150,8 +111,11 @@ fn placed(model: &Transformer, face: Tensor<3>, latents: Tensor<5>) -> Vec<f32> 
 #[test]
 fn another_number_of_frames_replaces_the_whole_table_of_learned_positions() {
     let device = Device::flex();
-    let learned = TransformerConfig { use_learned_positional_embeddings: true, ..tiny() };
-    let (with, without) = (filled(&learned, Precision::F32, &device), filled(&tiny(), Precision::F32, &device));
+    let learned = TransformerConfig { use_learned_positional_embeddings: true, ..tiny(2) };
+    let (with, without) = (
+        filled(learned.init(&device).unwrap(), Precision::F32),
+        filled(tiny(2).init(&device).unwrap(), Precision::F32),
+    );
     let width = learned.width();
     let face: Tensor<3> = input(2, [1, IDENTITY_TOKENS, 6], &device);
     let difference = |frames: usize, sample_frames: usize| {
@@ -159,7 +123,7 @@ fn another_number_of_frames_replaces_the_whole_table_of_learned_positions() {
         let with = if sample_frames == learned.sample_frames {
             with.clone()
         } else {
-            filled(&config, Precision::F32, &device)
+            filled(config.init(&device).unwrap(), Precision::F32)
         };
         let latents = input(1, [1, frames, 48, 6, 8], &device);
         let (with, without) = (placed(&with, face.clone(), latents.clone()), placed(&without, face.clone(), latents));
@@ -183,8 +147,9 @@ fn another_number_of_frames_replaces_the_whole_table_of_learned_positions() {
 #[test]
 fn a_model_without_rotary_positions_places_the_video_by_sines_and_looks_at_no_table() {
     let device = Device::flex();
-    let plain = TransformerConfig { use_rotary_positional_embeddings: false, ..tiny() };
-    let (turned, model) = (filled(&tiny(), Precision::F32, &device), filled(&plain, Precision::F32, &device));
+    let plain = TransformerConfig { use_rotary_positional_embeddings: false, ..tiny(2) };
+    let (turned, model) =
+        (filled(tiny(2).init(&device).unwrap(), Precision::F32), filled(plain.init(&device).unwrap(), Precision::F32));
     let latents: Tensor<5> = input(1, [1, 2, 48, 6, 8], &device);
     let face: Tensor<3> = input(2, [1, 7, 6], &device);
     let bare = placed(&turned, face.clone(), latents.clone());
@@ -197,7 +162,7 @@ fn a_model_without_rotary_positions_places_the_video_by_sines_and_looks_at_no_ta
         assert!((with - without - code).abs() < 1e-5);
     }
     let still = plain.rotary(2, 6, 8, &device).unwrap();
-    let other = tiny().rotary(3, 6, 8, &device).unwrap();
+    let other = tiny(2).rotary(3, 6, 8, &device).unwrap();
     let run = |rotary: &Rotary| model.forward(latents.clone(), face.clone(), &[500], rotary).unwrap().into_data();
     run(&still).assert_eq(&run(&other), true);
     assert!(still.cos().into_data().iter::<f32>().all(|cos| cos == 1.0));
@@ -207,8 +172,8 @@ fn a_model_without_rotary_positions_places_the_video_by_sines_and_looks_at_no_ta
 fn latents_that_fill_no_patch_are_neither_seen_nor_made() {
     let device = Device::flex();
     for rotary in [true, false] {
-        let config = TransformerConfig { use_rotary_positional_embeddings: rotary, ..tiny() };
-        let model = filled(&config, Precision::F32, &device);
+        let config = TransformerConfig { use_rotary_positional_embeddings: rotary, ..tiny(2) };
+        let model = filled(config.init(&device).unwrap(), Precision::F32);
         let face: Tensor<3> = input(2, [1, 7, 6], &device);
         let latents: Tensor<5> = input(1, [1, 2, 48, 7, 9], &device);
         let run = |latents: Tensor<5>| {
@@ -225,7 +190,7 @@ fn latents_that_fill_no_patch_are_neither_seen_nor_made() {
 #[test]
 fn another_picture_size_than_the_learned_positions_have_is_refused() {
     let device = Device::flex();
-    let config = TransformerConfig { use_learned_positional_embeddings: true, ..tiny() };
+    let config = TransformerConfig { use_learned_positional_embeddings: true, ..tiny(2) };
     let model = config.init(&device).unwrap();
     let latents = Tensor::<5>::zeros([1, 2, 48, 8, 8], (&device, DType::F32));
     let face: Tensor<3> = input(2, [1, IDENTITY_TOKENS, 6], &device);
@@ -236,8 +201,8 @@ fn another_picture_size_than_the_learned_positions_have_is_refused() {
 
 #[test]
 fn inputs_that_do_not_fit_are_errors_that_name_them() {
-    let (device, config) = (Device::flex(), tiny());
-    let model = filled(&config, Precision::F32, &device);
+    let (device, config) = (Device::flex(), tiny(2));
+    let model = filled(config.init(&device).unwrap(), Precision::F32);
     let rotary = config.rotary(2, 6, 8, &device).unwrap();
     let refused = |latents: [usize; 5], identity: [usize; 3], timesteps: &[usize], rotary: &Rotary| {
         let zeros = |device: &Device| Tensor::<5>::zeros(latents, (device, DType::F32));
@@ -259,8 +224,8 @@ fn inputs_that_do_not_fit_are_errors_that_name_them() {
 
 #[test]
 fn a_face_projector_of_zeros_is_reported() {
-    let (device, config) = (Device::flex(), tiny());
-    let alive = filled(&config, Precision::F32, &device);
+    let (device, config) = (Device::flex(), tiny(2));
+    let alive = filled(config.init(&device).unwrap(), Precision::F32);
     assert!(alive.check_face_branch().is_ok());
     let dead = fill(config.init(&device).unwrap(), Precision::F32, |key, shape| {
         let value = if key == "patch_embed.pose_proj.0.weight" { 0.0 } else { 1.0 };

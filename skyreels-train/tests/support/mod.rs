@@ -10,8 +10,8 @@ use burn::module::Param;
 use burn::tensor::{Device, Tensor};
 use serde_json::{Value, json};
 use skyreels_core::Precision;
-use skyreels_core::checkpoint::{Key, Published, PublishedVisitor, SHARD_BYTES, fill, save};
-use skyreels_core::diffusion::{NoiseGenerator, Schedule, SchedulerConfig};
+use skyreels_core::checkpoint::{Key, Published, PublishedVisitor, SHARD_BYTES, fill, initial_values, save};
+use skyreels_core::diffusion::{Schedule, SchedulerConfig};
 use skyreels_dit::{SiglipConfig, TransformerConfig};
 use skyreels_train::data::{Dataset, RenderedWorld};
 use skyreels_train::diffusion::{
@@ -73,19 +73,7 @@ pub fn schedule() -> Schedule {
 
 /// Random weights: normal with variance `1 / fan_in`, norms the identity.
 pub fn random<M: Published>(module: M, seed: u64, precision: Precision) -> M {
-    let mut random = NoiseGenerator::new(seed);
-    fill(module, precision, |key, shape| {
-        let count = shape.iter().product();
-        match shape {
-            [_] if key.ends_with(".bias") => vec![0.0; count],
-            [_] => vec![1.0; count],
-            _ => {
-                let fan_in: usize = shape[1..].iter().product();
-                let scale = (fan_in as f32).sqrt().recip();
-                random.normal_values(count).into_iter().map(|value| value * scale).collect()
-            }
-        }
-    })
+    fill(module, precision, |key, shape| initial_values(seed, key, shape))
 }
 
 /// Transformer and guider on `device`.
@@ -176,6 +164,6 @@ pub fn batch() -> Batch {
     };
     let example = (0, encoder.encode(&world(1, 1).example(0).unwrap(), &device).unwrap());
     let schedule = schedule();
-    let noise = Noise { seed: 5 };
+    let noise = Noise::new(5);
     Batch::draw(&[example], &Objective::new(&schedule), &schedule, &Dropout::default(), noise, &device).unwrap()
 }
