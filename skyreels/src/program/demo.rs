@@ -9,7 +9,7 @@ use skyreels::core::media::{Quality, VideoOptions, check_clip_target};
 use skyreels::core::open_device;
 use skyreels::eval::{psnr, ssim};
 use skyreels::landmarks::{LEADING_FRAMES, MeshRetargeter};
-use skyreels::rendered::{MOST_DECIBELS, MotionErrors, Protocol, Scene, measure};
+use skyreels::rendered::{HeldOut, MOST_DECIBELS, MotionErrors, Scene, measure};
 use skyreels::{Animator, AnimatorOptions, DenoiseSettings, Retargeting};
 
 use super::animate::write;
@@ -33,10 +33,10 @@ pub struct Demo {
 #[derive(Debug, Args)]
 pub struct Measure {
     /// People.
-    #[arg(long, default_value_t = Protocol::default().identities)]
+    #[arg(long, default_value_t = HeldOut::default().identities)]
     pub identities: u64,
     /// Performances of each.
-    #[arg(long, default_value_t = Protocol::default().motions)]
+    #[arg(long, default_value_t = HeldOut::default().motions)]
     pub motions: u64,
     #[command(flatten)]
     pub model: DemoModel,
@@ -120,8 +120,8 @@ pub fn run_measure(args: &Measure, reporter: &Reporter) -> Result {
     let (model, _scratch) = nano::open(args.model.model.as_deref(), reporter)?;
     let animator = Animator::new(&model, &device, args.model.options()?)?;
     let tracker = args.model.face.tracker(false, &device, reporter)?;
-    let protocol = Protocol { identities: args.identities, motions: args.motions };
-    let found = measure(&model, &animator, &*tracker, protocol, reporter.progress())?;
+    let held_out = HeldOut { identities: args.identities, motions: args.motions };
+    let found = measure(&model, &animator, &*tracker, held_out, reporter.progress())?;
     let (own, across) = (found.own, found.across);
     let row = |name: &str, digits: usize, of: fn(&MotionErrors) -> f64| {
         let [result, still, shuffled, truth] =

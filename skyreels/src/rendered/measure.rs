@@ -24,14 +24,14 @@ pub const MOST_DECIBELS: f64 = 60.0;
 
 /// Whom to measure on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Protocol {
+pub struct HeldOut {
     /// People.
     pub identities: u64,
     /// Performances of each.
     pub motions: u64,
 }
 
-impl Default for Protocol {
+impl Default for HeldOut {
     fn default() -> Self {
         Self { identities: 20, motions: 5 }
     }
@@ -102,22 +102,22 @@ pub fn measure(
     model: &ModelDir,
     animator: &Animator,
     tracker: &dyn FaceTracker,
-    protocol: Protocol,
+    held_out: HeldOut,
     progress: Progress,
 ) -> Result<Measurement> {
     const STAGE: &str = "measure";
-    let clips = protocol.identities.saturating_mul(protocol.motions);
-    if clips == 0 || protocol.identities < 2 {
+    let clips = held_out.identities.saturating_mul(held_out.motions);
+    if clips == 0 || held_out.identities < 2 {
         return Err(Error::request("measurement", "at least two people and one performance are needed".to_owned()));
     }
     let vae = model.load_vae(Precision::F32, animator.device(), progress)?;
     let run = Run { vae, animator, tracker };
-    let gallery = run.gallery(protocol, progress)?;
+    let gallery = run.gallery(held_out, progress)?;
     let mut sum = Measurement { clips, ..Measurement::default() };
     for clip in 0..clips {
         progress.report(STAGE, clip, Some(clips))?;
-        run.own(protocol, clip, &mut sum.own)?;
-        run.across(protocol, clip, &gallery, &mut sum.across)?;
+        run.own(held_out, clip, &mut sum.own)?;
+        run.across(held_out, clip, &gallery, &mut sum.across)?;
     }
     progress.report(STAGE, clips, Some(clips))?;
     Ok(sum.mean(clips as f64))
@@ -143,31 +143,31 @@ impl Run<'_> {
         self.animator.size()[0] - LEADING_FRAMES
     }
 
-    fn scene(&self, protocol: Protocol, clip: u64, across: bool) -> Scene {
-        let (identity, motion) = (clip % protocol.identities, FIRST_PERFORMANCE + clip);
+    fn scene(&self, held_out: HeldOut, clip: u64, across: bool) -> Scene {
+        let (identity, motion) = (clip % held_out.identities, FIRST_PERFORMANCE + clip);
         let (frames, size) = (self.frames(), self.animator.canvas());
         if !across {
             return Scene::own(person(identity), motion, frames, size);
         }
         // Everybody follows everybody in turn.
-        let step = 1 + clip / protocol.identities % (protocol.identities - 1);
-        Scene::across(person(identity), person((identity + step) % protocol.identities), motion, frames, size)
+        let step = 1 + clip / held_out.identities % (held_out.identities - 1);
+        Scene::across(person(identity), person((identity + step) % held_out.identities), motion, frames, size)
     }
 
-    fn gallery(&self, protocol: Protocol, progress: Progress) -> Result<Gallery> {
+    fn gallery(&self, held_out: HeldOut, progress: Progress) -> Result<Gallery> {
         let look = |identity| {
-            progress.report("portraits", identity, Some(protocol.identities))?;
+            progress.report("portraits", identity, Some(held_out.identities))?;
             let portrait = rendered_portrait(person(identity), self.animator.canvas())?.canvas;
             let face = self.tracker.detect(&portrait)?.into_iter().next();
             let found = face.map(|face| look(&portrait, &face)).transpose()?.flatten();
             found.ok_or_else(|| Error::request("measurement", format!("no face is found in portrait {identity}")))
         };
-        let looks: Result<Vec<_>> = (0..protocol.identities).map(look).collect();
+        let looks: Result<Vec<_>> = (0..held_out.identities).map(look).collect();
         Ok(Gallery::new(&looks?))
     }
 
-    fn own(&self, protocol: Protocol, clip: u64, sum: &mut OwnScores) -> Result<()> {
-        let scene = self.scene(protocol, clip, false);
+    fn own(&self, held_out: HeldOut, clip: u64, sum: &mut OwnScores) -> Result<()> {
+        let scene = self.scene(held_out, clip, false);
         let (_, made) = scene.animate(self.animator, self.tracker, Progress::none())?;
         let count = made.frames.len() as f64;
         for (made, truth) in made.frames.iter().zip(&scene.truth).skip(1) {
@@ -195,8 +195,8 @@ impl Run<'_> {
         Ok(shown.into_iter().skip(LEADING_FRAMES).collect())
     }
 
-    fn across(&self, protocol: Protocol, clip: u64, gallery: &Gallery, sum: &mut AcrossScores) -> Result<()> {
-        let scene = self.scene(protocol, clip, true);
+    fn across(&self, held_out: HeldOut, clip: u64, gallery: &Gallery, sum: &mut AcrossScores) -> Result<()> {
+        let scene = self.scene(held_out, clip, true);
         let (_, made) = scene.animate(self.animator, self.tracker, Progress::none())?;
         let size = self.animator.canvas();
         let faces = follow(&made.frames, self.tracker)?;
@@ -225,7 +225,7 @@ impl Run<'_> {
             seen.map(|(frame, face)| look(frame, face)).filter_map(Result::transpose).collect::<Result<_>>()?;
         if !looks.is_empty() {
             let likeness = gallery.likeness(&looks)?;
-            let own = likeness[(clip % protocol.identities) as usize];
+            let own = likeness[(clip % held_out.identities) as usize];
             sum.likeness += own;
             sum.own_identity += f64::from(u8::from(likeness.iter().all(|other| *other <= own)));
         }

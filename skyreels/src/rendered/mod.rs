@@ -4,5 +4,5 @@ mod look;
 mod measure;
 mod scene;
 
-pub use measure::{AcrossScores, MOST_DECIBELS, Measurement, MotionErrors, OwnScores, Protocol, measure};
+pub use measure::{AcrossScores, HeldOut, MOST_DECIBELS, Measurement, MotionErrors, OwnScores, measure};
 pub use scene::{Scene, rendered_portrait};
