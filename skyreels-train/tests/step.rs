@@ -50,7 +50,7 @@ fn batch(guider: bool, dropout: Dropout) -> Batch {
     let examples: Vec<_> =
         (0..2).map(|index| (index, encoder.encode(&data.example(index).unwrap(), &device).unwrap())).collect();
     let schedule = schedule();
-    Batch::draw(&examples, &Objective::new(&schedule), &schedule, &dropout, Noise { seed: 5 }, &device).unwrap()
+    Batch::draw(&examples, &Objective::new(&schedule), &schedule, &dropout, Noise::new(5), &device).unwrap()
 }
 
 fn all_keys(model: &Denoising) -> BTreeSet<String> {

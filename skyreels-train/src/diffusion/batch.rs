@@ -6,6 +6,7 @@ use skyreels_core::diffusion::{NoiseGenerator, Schedule};
 use skyreels_core::pixels::frames_to_tensor;
 
 use super::encode::{Encoded, GuideClip};
+use super::timesteps::Timesteps;
 use crate::data::mix;
 use crate::loss::Objective;
 use crate::{Error, Result};
@@ -35,13 +36,20 @@ impl Dropout {
 ///
 /// No generator has a state that would have to be kept: whoever goes on at a cursor, or computes a part of a batch on another device,
 /// draws the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Noise {
     /// Seed of the run.
     pub seed: u64,
+    /// How much of it there is.
+    pub timesteps: Timesteps,
 }
 
 impl Noise {
+    /// That of a seed, all timesteps alike.
+    pub fn new(seed: u64) -> Self {
+        Self { seed, timesteps: Timesteps::Uniform }
+    }
+
     /// The generator of the example at a cursor.
     pub fn at(&self, cursor: u64) -> NoiseGenerator {
         NoiseGenerator::new(mix(self.seed, cursor))
@@ -85,7 +93,7 @@ pub struct Batch {
 impl Batch {
     /// Draws posterior samples, timesteps, noise and dropped conditions for encoded examples at their cursors.
     ///
-    /// Portrait and video are samples of the VAE's posterior, as the portrait is at inference. Timesteps are uniform.
+    /// Portrait and video are samples of the VAE's posterior, as the portrait is at inference.
     ///
     /// # Errors
     /// [`Error::Invalid`] when there is no example, or they do not fit each other.
@@ -111,7 +119,7 @@ impl Batch {
         for (cursor, example) in examples {
             let example: &Encoded = example.borrow();
             let mut random = noise.at(*cursor);
-            let timestep = (random.uniform() * schedule.alphas_cumprod().len() as f64) as usize;
+            let timestep = noise.timesteps.draw(&mut random, schedule.alphas_cumprod().len());
             let mut kept = |share: f64| random.uniform() >= share;
             let [image_kept, guide_kept, identity_kept] =
                 [kept(dropout.image), kept(dropout.guide), kept(dropout.identity)];

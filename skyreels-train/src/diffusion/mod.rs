@@ -7,6 +7,7 @@ mod encode;
 mod gradients;
 mod sample;
 mod task;
+mod timesteps;
 
 pub use batch::{Batch, Control, Dropout, Noise};
 pub use denoising::Denoising;
@@ -14,3 +15,4 @@ pub use encode::{Encoded, Encoder, GuideClip};
 pub use gradients::{Loss, Recompute, loss_and_gradients};
 pub use sample::{Sampling, sample_latents};
 pub use task::{DiffusionSettings, DiffusionTask, Loader, Parts};
+pub use timesteps::Timesteps;

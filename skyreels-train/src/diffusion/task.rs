@@ -280,7 +280,8 @@ impl Task for DiffusionTask<'_> {
             .map(|cursor| Ok((cursor, self.encoded(self.data, false, order.index(cursor))?)))
             .collect::<Result<Vec<_>>>()?;
         let objective = self.objective(stage.loss);
-        let batch = self.batch(&examples, &objective, &stage.dropout, Noise { seed: self.seed })?;
+        let noise = Noise { seed: self.seed, timesteps: stage.timesteps };
+        let batch = self.batch(&examples, &objective, &stage.dropout, noise)?;
         let next = self.next(&cursors, stage);
         let number = cursors.start / (stage.batch / stage.accumulate).max(1);
         let loss = Loss { objective, share };
@@ -307,7 +308,7 @@ impl Task for DiffusionTask<'_> {
             let example = self.encoded(data, true, index)?;
             let examples: Vec<_> =
                 (0..HELD_OUT_DRAWS).map(|draw| (index * HELD_OUT_DRAWS + draw, example.clone())).collect();
-            let batch = self.batch(&examples, &loss.objective, &dropped, Noise { seed: HELD_OUT_SEED })?;
+            let batch = self.batch(&examples, &loss.objective, &dropped, Noise::new(HELD_OUT_SEED))?;
             sum += loss_only(networks, &batch, &loss)?;
         }
         Ok(Some(sum / count as f64))

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use skyreels_core::diffusion::Prediction;
 
 use super::begin::Begin;
-use crate::diffusion::{Dropout, Recompute};
+use crate::diffusion::{Dropout, Recompute, Timesteps};
 use crate::loss::{FaceAware, Reading};
 use crate::optimise::{AdamWSettings, LearningRate, LoraSettings, MuonSettings, Patterns};
 use crate::{Error, Result};
@@ -48,6 +48,9 @@ pub struct Stage {
     /// How often conditions are left out.
     #[serde(default)]
     pub dropout: Dropout,
+    /// How much noise examples are shown with; held-out ones always uniformly.
+    #[serde(default)]
+    pub timesteps: Timesteps,
     /// What is set anew before the first step.
     #[serde(default)]
     pub begin: Begin,
@@ -118,6 +121,7 @@ impl Stage {
             average: None,
             loss: LossSettings::default(),
             dropout: Dropout::default(),
+            timesteps: Timesteps::default(),
             begin: Begin::default(),
             recompute: Recompute::default(),
         }
@@ -147,6 +151,7 @@ impl Stage {
         if self.average.is_some_and(|decay| !(0.0..1.0).contains(&decay)) {
             return wrong("average is a decay from 0 and below 1".into());
         }
+        self.timesteps.validate()?;
         self.lora.as_ref().map_or(Ok(()), LoraSettings::validate)
     }
 }
@@ -207,6 +212,8 @@ mod tests {
         says(Stage { accumulate: 3, ..good.clone() }, "3 equal parts");
         says(Stage { clip_norm: Some(0.0), ..good.clone() }, "clip_norm");
         says(Stage { average: Some(1.0), ..good.clone() }, "average");
+        let timesteps = Timesteps::LogitNormal { mean: f64::NAN, deviation: 1.0 };
+        says(Stage { timesteps, ..good.clone() }, "mean NaN");
         says(Stage { dropout: Dropout { guide: 1.5, ..Dropout::default() }, ..good.clone() }, "dropout.guide");
         says(Stage { learning_rate: LearningRate::constant(f64::NAN), ..good }, "learning_rate.peak");
     }
