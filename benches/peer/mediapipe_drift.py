@@ -3,7 +3,7 @@
     pip install mediapipe==0.10.21 safetensors
     python benches/peer/mediapipe_drift.py ../shared/media [VIDEO ...]
 
-Prints, for each of six pixels near the face and over all frames: the mean distance of a face's landmarks in pixels, that of
+Prints, for each of 36 pixels near the face and over all frames: the mean distance of a face's landmarks in pixels, that of
 the worst frame, and in how many frames it is above 0.02. Pixels that change nothing in the network's input give zeros.
 Needs ffmpeg and ffprobe on the path.
 """
@@ -18,7 +18,7 @@ import numpy
 from mediapipe.tasks.python import BaseOptions, vision
 from safetensors.numpy import load_file
 
-PIXELS = 6
+PIXELS = 36
 BAR = 0.02
 
 

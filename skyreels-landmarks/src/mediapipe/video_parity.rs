@@ -2,7 +2,7 @@
 //!
 //! MediaPipe's video mode feeds each frame's landmarks into the next one's crop, whose pixels are 8-bit values sampled at
 //! 1/32 pixel. That loop amplifies: one grey level in one pixel of the first frame moves all later landmarks of
-//! MediaPipe itself by 0.02 to 0.035 pixels in the mean, up to 0.10 (0.10.21, `benches/peer/mediapipe_drift.py`). So two
+//! MediaPipe itself by 0.02 to 0.038 pixels in the mean, up to 0.16 (0.10.21, `benches/peer/mediapipe_drift.py`). So two
 //! programs that round differently anywhere drift apart that far, and no further. What can be compared
 //! exactly is each turn of the loop: here the last frame is MediaPipe's, and the next must be, too. `tests/mediapipe_video`
 //! lets the loop run free.
