@@ -8,19 +8,23 @@ use skyreels_landmarks::{FaceLandmarker, FaceTracker};
 
 #[test]
 #[allow(deprecated, reason = "a second backend that needs nothing installed")]
-fn a_second_backend_gives_the_same_face() {
+fn a_second_backend_and_convolutions_of_burn_give_the_same_face() {
     let Some(media) = media() else { return };
     let frame = picture(&media.join("portraits/1.png"));
-    let [one, other] = [Device::flex(), Device::ndarray()].map(|device| {
+    let face = |device: Device| {
         let landmarker = FaceLandmarker::open(&task(&media), &Limits::default(), &device).unwrap();
         landmarker.detect(&frame).unwrap().remove(0)
-    });
-    let width = frame.width() as f32;
-    for (a, b) in one.landmarks.iter().zip(&other.landmarks) {
-        assert!((a[0] - b[0]).abs() * width < 0.05 && (a[1] - b[1]).abs() * width < 0.05);
-    }
-    for (a, b) in one.blendshapes.iter().zip(&other.blendshapes) {
-        assert!((a - b).abs() < 2e-3);
+    };
+    let (one, width) = (face(Device::flex()), frame.width() as f32);
+    // With autodiff nothing is computed past Burn, as on devices that have their own memory.
+    for (other, pixels, score) in [(Device::ndarray(), 0.0, 1e-5), (Device::flex().autodiff(), 0.02, 2e-3)] {
+        let other = face(other);
+        let distances =
+            one.landmarks.iter().zip(&other.landmarks).map(|(a, b)| (a[0] - b[0]).hypot(a[1] - b[1]) * width);
+        let mean = distances.sum::<f32>() / one.landmarks.len() as f32;
+        let scores = one.blendshapes.iter().zip(&other.blendshapes).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        println!("mean {mean} pixels, worst score {scores}");
+        assert!(mean <= pixels && scores < score, "{mean} pixels, {scores}");
     }
 }
 

@@ -16,7 +16,7 @@ fn plain() -> Motion {
 }
 
 fn flame(i: usize) -> FlameFrame {
-    let at = |k: usize| (i as f32 + 0.1 * k as f32).sin();
+    let at = |k: usize| ((7 * i + 3 * k) % 23) as f32 / 16.0 - 0.7;
     FlameFrame {
         expression: std::array::from_fn(at),
         jaw: [0.1, 0.0, 0.02],

@@ -13,7 +13,7 @@ use skyreels_landmarks::{
 };
 
 fn flame(i: usize) -> FlameFrame {
-    let at = |k: usize| (0.3 * i as f32 + k as f32).sin();
+    let at = |k: usize| ((7 * i + 3 * k) % 23) as f32 / 16.0 - 0.7;
     FlameFrame {
         expression: std::array::from_fn(at),
         jaw: [0.05 + 0.02 * i as f32, 0.01, 0.0],

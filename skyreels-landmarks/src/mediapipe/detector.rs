@@ -33,8 +33,15 @@ const SAME_FACE_IOU: f32 = 0.5;
 pub(crate) struct Detection {
     pub(crate) score: f32,
     pub(crate) min: [f32; 2],
-    pub(crate) max: [f32; 2],
+    pub(crate) size: [f32; 2],
     pub(crate) keypoints: [[f32; 2]; KEYPOINTS],
+}
+
+impl Detection {
+    /// The lower right corner of the box.
+    pub(crate) fn max(&self) -> [f32; 2] {
+        [0, 1].map(|d| self.min[d] + self.size[d])
+    }
 }
 
 /// A square of the frame, in pixels.
@@ -72,14 +79,12 @@ impl Detector {
         let mut candidates = decode(&outputs[0], &outputs[1], &self.anchors, min_score);
         candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
         let mut faces = merge(candidates);
-        let size = [frame.width() as f32, frame.height() as f32];
+        let projection = region.projection([frame.width() as f32, frame.height() as f32]);
         for face in &mut faces {
-            let place = |p: [f32; 2]| {
-                std::array::from_fn(|d| (p[d] * square.side - 0.5 * square.side + square.center[d]) / size[d])
-            };
-            face.min = place(face.min);
-            face.max = place(face.max);
-            face.keypoints = face.keypoints.map(place);
+            let max = projection.apply(face.max());
+            face.min = projection.apply(face.min);
+            face.size = [0, 1].map(|d| max[d] - face.min[d]);
+            face.keypoints = face.keypoints.map(|point| projection.apply(point));
         }
         Ok(faces)
     }
@@ -109,10 +114,11 @@ fn decode(values: &[f32], scores: &[f32], anchors: &[[f32; 2]], min_score: f32) 
         let half = [row[2] / SIDE as f32 / 2.0, row[3] / SIDE as f32 / 2.0];
         // Both comparisons are also false for what is not a number.
         let usable = score >= min_score && half.iter().all(|&h| h >= 0.0);
+        let min = [0, 1].map(|d| center[d] - half[d]);
         usable.then(|| Detection {
             score,
-            min: [center[0] - half[0], center[1] - half[1]],
-            max: [center[0] + half[0], center[1] + half[1]],
+            min,
+            size: [0, 1].map(|d| center[d] + half[d] - min[d]),
             keypoints: std::array::from_fn(|k| point(4 + 2 * k)),
         })
     })
@@ -147,18 +153,19 @@ fn average(score: f32, detections: &[Detection]) -> Detection {
         });
         [sum[0] / total, sum[1] / total]
     };
+    let (min, max) = (mean(&|d| d.min), mean(&Detection::max));
     Detection {
         score,
-        min: mean(&|d| d.min),
-        max: mean(&|d| d.max),
+        min,
+        size: [0, 1].map(|d| max[d] - min[d]),
         keypoints: std::array::from_fn(|k| mean(&|d| d.keypoints[k])),
     }
 }
 
 /// Intersection over union.
 fn overlap(a: &Detection, b: &Detection) -> f32 {
-    let side = |d: usize| (a.max[d].min(b.max[d]) - a.min[d].max(b.min[d])).max(0.0);
-    let area = |d: &Detection| (d.max[0] - d.min[0]) * (d.max[1] - d.min[1]);
+    let side = |d: usize| (a.max()[d].min(b.max()[d]) - a.min[d].max(b.min[d])).max(0.0);
+    let area = |d: &Detection| d.size[0] * d.size[1];
     let intersection = side(0) * side(1);
     let union = area(a) + area(b) - intersection;
     if union > 0.0 { intersection / union } else { 0.0 }
@@ -169,7 +176,7 @@ mod tests {
     use super::*;
 
     fn detection(score: f32, x: f32) -> Detection {
-        Detection { score, min: [x, 0.0], max: [x + 1.0, 1.0], keypoints: [[x, 0.5]; KEYPOINTS] }
+        Detection { score, min: [x, 0.0], size: [1.0, 1.0], keypoints: [[x, 0.5]; KEYPOINTS] }
     }
 
     #[test]
@@ -193,10 +200,10 @@ mod tests {
     #[test]
     fn boxes_without_area_or_number_end_the_search() {
         let mut point = detection(0.9, 0.0);
-        point.max = point.min;
+        point.size = [0.0; 2];
         assert_eq!(merge(vec![point, point]).len(), 1);
         let mut nan = detection(0.9, f32::NAN);
-        nan.max = [f32::NAN; 2];
+        nan.size = [f32::NAN; 2];
         assert_eq!(merge(vec![nan, detection(0.8, 0.0)]).len(), 1);
     }
 }

@@ -28,38 +28,14 @@ impl MeshNetwork {
     /// Points relative to the frame (z on the scale of x), and how sure the network is that this is a face.
     pub(crate) fn run(&self, frame: &Frame, region: &Region) -> Result<(Vec<[f32; 3]>, f32)> {
         let outputs = self.0.run(warp(frame, region, SIDE, Border::Replicate, PIXEL_RANGE))?;
-        let size = [frame.width() as f32, frame.height() as f32];
-        let project = projection(region, size);
-        let points = outputs[0].chunks_exact(3).map(|p| project([p[0], p[1], p[2]].map(|v| v / SIDE as f32)));
+        let projection = region.projection([frame.width() as f32, frame.height() as f32]);
+        // Depth is on the scale of x.
+        let depth = projection.width();
+        let points = outputs[0].as_chunks::<3>().0.iter().map(|point| {
+            let [x, y, z] = point.map(|v| v / SIDE as f32);
+            let [x, y] = projection.apply([x, y]);
+            [x, y, depth * z]
+        });
         Ok((points.collect(), sigmoid(outputs[1][0])))
-    }
-}
-
-/// From the unit square of the crop to the frame (`LandmarkProjectionCalculator`).
-fn projection(region: &Region, [width, height]: [f32; 2]) -> impl Fn([f32; 3]) -> [f32; 3] {
-    let (sin, cos) = region.rotation.sin_cos();
-    let ([w, h], [cx, cy]) = (region.size, region.center);
-    let x_row = [w * cos / width, -h * sin / width, (-0.5 * w * cos + 0.5 * h * sin + cx) / width];
-    let y_row = [w * sin / height, h * cos / height, (-0.5 * h * cos - 0.5 * w * sin + cy) / height];
-    let z_scale = x_row[0].hypot(y_row[0]);
-    move |[x, y, z]| [x_row[0] * x + x_row[1] * y + x_row[2], y_row[0] * x + y_row[1] * y + y_row[2], z_scale * z]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_middle_of_the_crop_is_its_centre_in_the_frame() {
-        let region = Region { center: [30.0, 40.0], size: [20.0, 10.0], rotation: 0.7 };
-        let [x, y, z] = projection(&region, [100.0, 200.0])([0.5, 0.5, 0.0]);
-        assert!((x - 0.3).abs() < 1e-6 && (y - 0.2).abs() < 1e-6 && z == 0.0);
-    }
-
-    #[test]
-    fn an_upright_crop_is_scaled_and_shifted() {
-        let region = Region { center: [50.0, 50.0], size: [20.0, 40.0], rotation: 0.0 };
-        let [x, y, z] = projection(&region, [100.0, 100.0])([0.0, 1.0, 0.5]);
-        assert!((x - 0.4).abs() < 1e-6 && (y - 0.7).abs() < 1e-6 && (z - 0.1).abs() < 1e-6);
     }
 }

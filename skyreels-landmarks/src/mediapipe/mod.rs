@@ -21,8 +21,6 @@ mod options;
 mod region;
 mod second_look;
 mod stream;
-#[cfg(test)]
-mod video_parity;
 mod warp;
 
 pub use angles::HeadAngles;

@@ -19,7 +19,7 @@ const EYE_CORNERS: [usize; 2] = [33, 263];
 
 /// The crop of a detected face in a frame of the given size.
 pub(crate) fn face_region(detection: &Detection, [width, height]: [f32; 2]) -> Region {
-    let size = [detection.max[0] - detection.min[0], detection.max[1] - detection.min[1]];
+    let size = detection.size;
     let center = [detection.min[0] + size[0] / 2.0, detection.min[1] + size[1] / 2.0];
     Region {
         center: [center[0] * width, center[1] * height],
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn level_eyes_need_no_rotation_and_the_crop_is_half_as_large_again() {
-        let mut face = Detection { score: 1.0, min: [0.4, 0.2], max: [0.6, 0.8], keypoints: [[0.45, 0.4]; 6] };
+        let mut face = Detection { score: 1.0, min: [0.4, 0.2], size: [0.2, 0.6], keypoints: [[0.45, 0.4]; 6] };
         face.keypoints[1] = [0.55, 0.4];
         let region = face_region(&face, [200.0, 100.0]);
         assert_eq!(region.rotation, 0.0);
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_head_tilted_clockwise_turns_the_crop_clockwise() {
-        let mut face = Detection { score: 1.0, min: [0.4; 2], max: [0.6; 2], keypoints: [[0.5; 2]; 6] };
+        let mut face = Detection { score: 1.0, min: [0.4; 2], size: [0.2; 2], keypoints: [[0.5; 2]; 6] };
         face.keypoints[1] = [0.6, 0.6];
         assert!((face_region(&face, [100.0; 2]).rotation - std::f32::consts::FRAC_PI_4).abs() < 1e-6);
     }

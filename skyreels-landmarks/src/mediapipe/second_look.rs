@@ -24,8 +24,8 @@ const SAME_FACE_IOU: f32 = 0.3;
 pub(super) fn around(weak: &[Detection], frame: &Frame) -> Vec<Square> {
     let size = [frame.width() as f32, frame.height() as f32];
     let square = |detection: &Detection, scale: f32| {
-        let extent: [f32; 2] = std::array::from_fn(|d| (detection.max[d] - detection.min[d]) * size[d]);
-        let center = std::array::from_fn(|d| 0.5 * (detection.max[d] + detection.min[d]) * size[d]);
+        let extent: [f32; 2] = std::array::from_fn(|d| detection.size[d] * size[d]);
+        let center = std::array::from_fn(|d| (detection.min[d] + 0.5 * detection.size[d]) * size[d]);
         Square { center, side: (extent[0].max(extent[1]) * scale).max(1.0) }
     };
     weak.iter().take(MAX_BOXES).flat_map(|d| BOX_SCALES.map(|scale| square(d, scale))).collect()

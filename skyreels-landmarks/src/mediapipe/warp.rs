@@ -1,7 +1,7 @@
 //! A rotated rectangle of a frame, stretched to a square of pixels, with OpenCV's rounding.
 //!
 //! MediaPipe crops with `boxPoints`, `getPerspectiveTransform` and `warpPerspective` (linear interpolation on 8-bit
-//! values). Copying their order of operations brings the landmarks from 0.05 pixels to below 0.002 of the original.
+//! values). In their order of operations every pixel of the crop is the same.
 
 use skyreels_core::Frame;
 
@@ -30,7 +30,38 @@ const BLOCK: usize = 64;
 
 type Matrix = [f64; 9];
 
+/// From the unit square of a [`Region`] to shares of the frame, in the order of `GetRotatedSubRectToRectTransformMatrix`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Projection {
+    x: [f32; 3],
+    y: [f32; 3],
+}
+
+impl Projection {
+    /// Where a point of the region is in the frame.
+    pub(crate) fn apply(&self, [x, y]: [f32; 2]) -> [f32; 2] {
+        [self.x, self.y].map(|row| x * row[0] + y * row[1] + row[2])
+    }
+
+    /// How wide the region is in the frame.
+    pub(crate) fn width(&self) -> f32 {
+        let ([x0, y0], [x1, y1]) = (self.apply([0.0, 0.0]), self.apply([1.0, 0.0]));
+        (f64::from(x1 - x0).powi(2) + f64::from(y1 - y0).powi(2)).sqrt() as f32
+    }
+}
+
 impl Region {
+    /// From this region, seen as the unit square, to a frame of `width` x `height` pixels.
+    pub(crate) fn projection(&self, [width, height]: [f32; 2]) -> Projection {
+        let (sin, cos) = self.rotation.sin_cos();
+        let ([w, h], [cx, cy]) = (self.size, self.center);
+        let (per_x, per_y) = (1.0 / width, 1.0 / height);
+        Projection {
+            x: [w * cos * per_x, -h * sin * per_x, (-0.5 * w * cos + 0.5 * h * sin + cx) * per_x],
+            y: [w * sin * per_y, h * cos * per_y, (-0.5 * h * cos - 0.5 * w * sin + cy) * per_y],
+        }
+    }
+
     /// Corners in the order of `cv::boxPoints`: bottom left, top left, top right, bottom right.
     fn corners(&self) -> [[f32; 2]; 4] {
         // The angle passes through f32 degrees on its way.
@@ -52,7 +83,8 @@ pub(crate) fn warp(frame: &Frame, region: &Region, side: usize, border: Border, 
     let n = side as f32;
     let corners = [[0.0, n], [0.0, 0.0], [n, 0.0], [n, n]];
     let matrix = perspective(region.corners(), corners).map_or([0.0; 9], |m| inverse(&m));
-    let table: [f32; 256] = std::array::from_fn(|v| v as f32 * scale + offset);
+    // OpenCV fuses this where the processor can.
+    let table: [f32; 256] = std::array::from_fn(|v| (v as f32).mul_add(scale, offset));
     let mut planes = vec![0.0; 3 * side * side];
     let (red, rest) = planes.split_at_mut(side * side);
     let (green, blue) = rest.split_at_mut(side * side);
@@ -205,6 +237,21 @@ mod tests {
 
     fn gradient(width: u32, height: u32) -> Frame {
         Frame::from_fn(width, height, |x, y| image::Rgb([x as u8, y as u8, 7]))
+    }
+
+    #[test]
+    fn the_middle_of_a_region_is_its_centre_in_the_frame() {
+        let region = Region { center: [30.0, 40.0], size: [20.0, 10.0], rotation: 0.7 };
+        let [x, y] = region.projection([100.0, 200.0]).apply([0.5, 0.5]);
+        assert!((x - 0.3).abs() < 1e-6 && (y - 0.2).abs() < 1e-6);
+    }
+
+    #[test]
+    fn an_upright_region_is_scaled_and_shifted() {
+        let region = Region { center: [50.0, 50.0], size: [20.0, 40.0], rotation: 0.0 };
+        let projection = region.projection([100.0, 100.0]);
+        let [x, y] = projection.apply([0.0, 1.0]);
+        assert!((x - 0.4).abs() < 1e-6 && (y - 0.7).abs() < 1e-6 && (projection.width() - 0.2).abs() < 1e-6);
     }
 
     #[test]

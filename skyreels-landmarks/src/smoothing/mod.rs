@@ -1,7 +1,5 @@
 //! Taking the tremor out of landmarks without holding them back.
 
-#[cfg(test)]
-mod inverse;
 mod one_euro;
 
 use std::fmt;
@@ -161,27 +159,6 @@ mod tests {
             assert!(bad.parse::<Smoothing>().is_err(), "{bad}");
         }
         assert!("one-euro:1,2,inf".parse::<Smoothing>().unwrap_err().to_string().contains("derivative_cutoff"));
-    }
-
-    #[test]
-    fn a_filter_that_is_inverted_gives_back_what_it_was_given() {
-        let face = |i: usize| -> Vec<[f32; 3]> {
-            let at = |k: usize| (k as f32 * 0.37 + i as f32 * 0.02 * (k % 5) as f32).sin() * 0.2 + 0.5;
-            (0..60).map(|k| [at(k), at(k + 7), 0.1 * at(k + 3)]).collect()
-        };
-        let (size, times) = ([400.0, 300.0], |i: usize| Duration::from_millis(40 * i as u64));
-        let mut forward = LandmarkFilter::new(Smoothing::OneEuro(OneEuro::MEDIAPIPE));
-        let mut back = forward.clone();
-        for i in 0..12 {
-            let mut smoothed = face(i);
-            forward.apply(&mut smoothed, times(i), size);
-            let guess: Vec<[f32; 3]> = face(i).iter().map(|p| p.map(|v| v + 2e-5)).collect();
-            for (found, given) in
-                back.invert(&smoothed, &guess, times(i), size).iter().flatten().zip(face(i).iter().flatten())
-            {
-                assert!((found - given).abs() * 400.0 < 2e-2, "frame {i}: {found} instead of {given}");
-            }
-        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod decode;
 mod flatbuffer;
+mod host;
 mod layout;
 mod model;
 mod network;

@@ -4,14 +4,17 @@ use burn::tensor::module::{conv2d, max_pool2d};
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions, PadMode};
 use burn::tensor::{Tensor, activation};
 
+use super::host::HostConv;
 use super::layout::{to_channels_first, to_channels_last};
 
 /// What an operator does to its operands; all axes are channels-first.
 pub(super) enum Op {
     Conv(Box<Conv>),
+    /// The same in host memory.
+    HostConv(Box<HostConv>),
     /// Blocks of `n` x `n` pixels become channels: `[1, c, h n, w n]` to `[1, n n c, h, w]`.
     Unshuffle(usize),
-    /// The whole picture becomes channels: `[1, c, h, w]` to `[1, c h w, 1, 1]`.
+    /// The whole picture becomes channels: `[1, c, h, w]` to `[1, h w c, 1, 1]`.
     Flatten,
     /// `PRELU` with one slope per channel.
     Prelu(Tensor<1>),
@@ -79,10 +82,11 @@ impl Op {
                 let Conv { weight, bias, options, relu } = &**conv;
                 fused(conv2d(x, weight.clone(), bias.clone(), options.clone()), *relu)
             }
+            Self::HostConv(conv) => conv.apply(x),
             Self::Unshuffle(n) => unshuffled(x, *n),
             Self::Flatten => {
                 let values = x.dims().iter().product();
-                x.reshape([1, values, 1, 1])
+                to_channels_last(x).reshape([1, values, 1, 1])
             }
             Self::MaxOfGroups(groups) => {
                 let parts = x.chunk(*groups, 1).into_iter();
@@ -128,13 +132,13 @@ fn fused(x: Tensor<4>, relu: bool) -> Tensor<4> {
     if relu { activation::relu(x) } else { x }
 }
 
-/// Channels in the order column in block, row in block, channel.
+/// Channels in the order row in block, column in block, channel.
 ///
 /// Two steps, each a copy that backends do fast: a transposition of pairs, then whole rows.
 fn unshuffled(x: Tensor<4>, n: usize) -> Tensor<4> {
     let [_, c, h, w] = x.dims();
     let columns = x.reshape([c * h * w / n, n]).transpose().reshape([n, c, h / n, n, w / n]);
-    columns.permute([0, 3, 1, 2, 4]).reshape([1, n * n * c, h / n, w / n])
+    columns.permute([3, 0, 1, 2, 4]).reshape([1, n * n * c, h / n, w / n])
 }
 
 /// Only here the order of the values matters, so only here they are really turned.

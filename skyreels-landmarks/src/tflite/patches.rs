@@ -18,7 +18,7 @@ pub(super) struct Patches {
 }
 
 impl Patches {
-    /// Shape of the result, channels first: one channel per channel, row and column of the window.
+    /// Shape of the result, channels first: one channel per row and column of the window and channel of the picture.
     pub(super) fn shape(&self) -> [usize; 4] {
         [1, self.channels * self.kernel[0] * self.kernel[1], self.out[0], self.out[1]]
     }
@@ -29,9 +29,9 @@ impl Patches {
         let [height, width] = self.size;
         let mut patches = vec![0.0; self.shape().iter().product()];
         let mut targets = patches.chunks_exact_mut(out_height * out_width);
-        for plane in planes.chunks_exact(height * width) {
-            for ky in 0..self.kernel[0] {
-                for kx in 0..self.kernel[1] {
+        for ky in 0..self.kernel[0] {
+            for kx in 0..self.kernel[1] {
+                for plane in planes.chunks_exact(height * width) {
                     let Some(target) = targets.next() else { return patches };
                     // Windows whose tap in this column lies inside the picture.
                     let first = self.padding[1].saturating_sub(kx).div_ceil(self.stride[1]);
@@ -70,7 +70,7 @@ mod tests {
             let [_, _, out_height, out_width] = patches.shape();
             for (i, &value) in cut.iter().enumerate() {
                 let (ox, oy, tap) = (i % out_width, i / out_width % out_height, i / (out_width * out_height));
-                let (kx, ky, c) = (tap % kernel[1], tap / kernel[1] % kernel[0], tap / (kernel[0] * kernel[1]));
+                let (c, kx, ky) = (tap % 2, tap / 2 % kernel[1], tap / (2 * kernel[1]));
                 let (x, y) = (ox * stride[1] + kx, oy * stride[0] + ky);
                 let inside = (padding[0]..padding[0] + 7).contains(&y) && (padding[1]..padding[1] + 9).contains(&x);
                 let expected = if inside { planes[c * 63 + (y - padding[0]) * 9 + x - padding[1]] } else { 0.0 };

@@ -7,6 +7,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::Fault;
 use super::decode::decode;
+use super::host;
 use super::layout::{channels_first, padded, to_channels_first};
 use super::model::{Model, Operator, element_count};
 use super::operator::Op;
@@ -229,6 +230,11 @@ impl Planner<'_> {
             self.patches = Some(patches);
         }
         possible
+    }
+
+    /// Whether convolutions are computed in host memory.
+    pub(super) fn on_host(&self) -> bool {
+        host::serves(self.device)
     }
 
     /// Moves constants to the device.

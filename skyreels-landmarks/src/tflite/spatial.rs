@@ -5,6 +5,7 @@ use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 
 use super::Fault;
 use super::decode::{Decoded, fused_relu, input, option_i8, option_i32};
+use super::host::{HostConv, Kind, Window};
 use super::layout::{padded, to_channels_first};
 use super::model::{MAX_ELEMENTS, Operator};
 use super::operator::{Conv, Op};
@@ -50,8 +51,6 @@ pub(super) fn convolution(
         return Err(Fault::unsupported(format!("{out_height}x{out_width} windows of {taps} values")));
     }
 
-    let weight = planner.upload(weight, padded(&weight_shape));
-    let weight = if depthwise { weight.permute([3, 0, 1, 2]) } else { to_channels_first(weight) };
     let bias = match operator.inputs.get(2).copied().flatten() {
         None => None,
         Some(tensor) => {
@@ -59,7 +58,7 @@ pub(super) fn convolution(
             if bias.len() != out_channels {
                 return Err(Fault::malformed(format!("{} biases for {out_channels} channels", bias.len())));
             }
-            Some(planner.upload(bias, [out_channels]))
+            Some(bias)
         }
     };
 
@@ -67,38 +66,46 @@ pub(super) fn convolution(
     let kernel = [kernel_height, kernel_width];
     let padding = [top_bottom.padding, left_right.padding];
     let out = [out_height, out_width];
-    let dense = batch == 1 && groups == 1 && kernel != [1, 1];
-    let patches =
-        Patches { channels, size: [height, width], kernel, stride, padding: padding.map(|(before, _)| before), out };
-    let (source, weight) = if dense && planner.patch_input(&source, patches) {
-        (source, product_weight(weight))
-    } else if dense && out == [1, 1] && kernel == [height, width] {
-        (planner.flattened(source), product_weight(weight))
-    } else if dense && tiles_exactly([height, width], kernel, stride) {
-        // The order of the unshuffled channels: column, row, channel.
-        (planner.unshuffled(source, kernel_height), product_weight(weight.permute([0, 3, 2, 1])))
+    let before = padding.map(|(before, _)| before);
+    let patches = Patches { channels, size: [height, width], kernel, stride, padding: before, out };
+    let (source, product) = if batch != 1 || groups != 1 {
+        (source, false)
+    } else if kernel == [1, 1] {
+        (source, stride == [1, 1])
+    } else if planner.patch_input(&source, patches) {
+        (source, true)
+    } else if out == [1, 1] && kernel == [height, width] {
+        (planner.flattened(source), true)
+    } else if tiles_exactly([height, width], kernel, stride) {
+        (planner.unshuffled(source, kernel_height), true)
     } else {
-        let options = ConvOptions::new_with_padding(stride, padding, [1, 1], groups);
-        let op = Op::Conv(Box::new(Conv { weight: packed(weight), bias, options, relu }));
-        return Ok((op, vec![source], vec![batch, out_height, out_width, out_channels]));
+        (source, false)
     };
-    let options = ConvOptions::new([1, 1], [0, 0], [1, 1], 1);
-    Ok((
-        Op::Conv(Box::new(Conv { weight, bias, options, relu })),
-        vec![source],
-        vec![batch, out_height, out_width, out_channels],
-    ))
+    let result = vec![batch, out_height, out_width, out_channels];
+
+    if batch == 1 && (product || depthwise) && planner.on_host() {
+        let kind =
+            if product { Kind::Product } else { Kind::Depthwise(Window { kernel, stride, padding: before, out }) };
+        let bias = bias.unwrap_or_else(|| vec![0.0; out_channels]);
+        return Ok((Op::HostConv(Box::new(HostConv { kind, weight, bias, relu })), vec![source], result));
+    }
+    let bias = bias.map(|bias| planner.upload(bias, [out_channels]));
+    let conv = if product {
+        // The order of the channels is that of the weights: row, column, channel.
+        let weight = planner.upload(weight, [out_channels, taps, 1, 1]);
+        Conv { weight, bias, options: ConvOptions::new([1, 1], [0, 0], [1, 1], 1), relu }
+    } else {
+        let weight = planner.upload(weight, padded(&weight_shape));
+        let weight = if depthwise { weight.permute([3, 0, 1, 2]) } else { to_channels_first(weight) };
+        let options = ConvOptions::new_with_padding(stride, padding, [1, 1], groups);
+        Conv { weight: packed(weight), bias, options, relu }
+    };
+    Ok((Op::Conv(Box::new(conv)), vec![source], result))
 }
 
 /// Whether windows cover a picture without overlap, gap or padding, and are square.
 fn tiles_exactly(size: [usize; 2], kernel: [usize; 2], stride: [usize; 2]) -> bool {
     kernel == stride && kernel[0] == kernel[1] && (0..2).all(|d| size[d].is_multiple_of(kernel[d]))
-}
-
-/// The weight of the same convolution on values whose windows are channels.
-fn product_weight(weight: Tensor<4>) -> Tensor<4> {
-    let [out, channels, height, width] = weight.dims();
-    weight.reshape([out, channels * height * width, 1, 1])
 }
 
 /// A weight whose values lie in the order of its axes: the kernels want that, and here it is done once.
@@ -131,13 +138,13 @@ pub(super) fn max_pool(operator: &Operator<'_>, planner: &mut Planner<'_>) -> Re
 }
 
 /// Stride and zeros before and after, along one axis.
-struct Window {
+struct Steps {
     stride: usize,
     padding: (usize, usize),
 }
 
 /// SAME gives `ceil(size / stride)` results, with the odd zero at the end; VALID pads nothing.
-fn window(operator: &Operator<'_>, size: usize, kernel: usize, stride: i32) -> Result<(Window, usize), Fault> {
+fn window(operator: &Operator<'_>, size: usize, kernel: usize, stride: i32) -> Result<(Steps, usize), Fault> {
     let stride = usize::try_from(stride).unwrap_or(0);
     if !(1..=MAX_WINDOW).contains(&stride) || !(1..=MAX_WINDOW).contains(&kernel) {
         return Err(Fault::unsupported(format!("a window of {kernel} with stride {stride}")));
@@ -146,10 +153,10 @@ fn window(operator: &Operator<'_>, size: usize, kernel: usize, stride: i32) -> R
         let out = size.div_ceil(stride);
         let total = ((out - 1) * stride + kernel).saturating_sub(size);
         let before = total / 2;
-        return Ok((Window { stride, padding: (before, total - before) }, out));
+        return Ok((Steps { stride, padding: (before, total - before) }, out));
     }
     if kernel > size {
         return Err(Fault::malformed(format!("a window of {kernel} on {size} values")));
     }
-    Ok((Window { stride, padding: (0, 0) }, (size - kernel) / stride + 1))
+    Ok((Steps { stride, padding: (0, 0) }, (size - kernel) / stride + 1))
 }
