@@ -46,6 +46,12 @@ impl Backend {
         known.into_iter().find(|(part, _)| name.contains(part)).map_or(Self::Other, |(_, backend)| backend)
     }
 
+    /// True when Burn can sum tensors over several devices of this kind by itself (NCCL on CUDA); on others of 0.22 its
+    /// `all_reduce` panics.
+    pub fn has_collective(device: &Device) -> bool {
+        format!("{device:?}").contains("Cuda")
+    }
+
     /// True when tensors lie in this process's memory.
     pub fn is_host(self) -> bool {
         matches!(self, Self::Flex | Self::NdArray)

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use burn::module::Param;
-use burn::tensor::{DType, Tensor};
+use burn::tensor::distributed::{ReduceOperation, all_reduce};
+use burn::tensor::{DType, Device, Tensor};
 use skyreels_core::checkpoint::{Key, Published, PublishedVisitor, as_stored};
 
 /// Gradients of parameters, each flat in the stored layout, f32.
@@ -31,7 +32,7 @@ impl Gradients {
         Self { by_key: collector.found }
     }
 
-    pub(super) fn from_map(by_key: BTreeMap<String, Tensor<1>>) -> Self {
+    pub(crate) fn from_map(by_key: BTreeMap<String, Tensor<1>>) -> Self {
         Self { by_key }
     }
 
@@ -84,8 +85,15 @@ impl Gradients {
 
     /// Moves every gradient.
     #[must_use]
-    pub(crate) fn moved(self, device: &burn::tensor::Device) -> Self {
+    pub(crate) fn moved(self, device: &Device) -> Self {
         Self { by_key: self.by_key.into_iter().map(|(key, gradient)| (key, gradient.to_device(device))).collect() }
+    }
+
+    /// Sums over devices, each of which calls this on a thread of its own with gradients of the same keys; every one gets the sums.
+    #[must_use]
+    pub(crate) fn all_reduced(self, devices: &[Device]) -> Self {
+        let sum = |gradient| all_reduce(gradient, ReduceOperation::Sum, devices.to_vec()).resolve();
+        Self { by_key: self.by_key.into_iter().map(|(key, gradient)| (key, sum(gradient))).collect() }
     }
 
     pub(super) fn insert(&mut self, key: String, gradient: Tensor<1>) {

@@ -2,6 +2,7 @@
 
 mod chart;
 mod checkpoint;
+mod exchange;
 mod history;
 mod layout;
 mod learner;

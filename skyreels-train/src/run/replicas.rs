@@ -5,6 +5,7 @@ use std::ops::Range;
 use burn::module::Module;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use super::exchange;
 use super::task::Task;
 use crate::optimise::Gradients;
 use crate::{Error, Result};
@@ -12,9 +13,7 @@ use crate::{Error, Result};
 /// Loss and gradients of the examples at these cursors times `share`, computed by all tasks at once, each on its own device
 /// and thread; the sums are on the device of the first. A task that is named twice computes two parts.
 ///
-/// Every step hands the present parameters to the other devices and takes their gradients back. Burn 0.22 has `all_reduce`
-/// for this, but only its CubeCL backends implement it; on `flex` and `ndarray` it panics. Parts are added in the order
-/// of the tasks: the result does not depend on who is ready first.
+/// Every step hands the present parameters to the other devices; [`exchange::sum`] brings their gradients together.
 pub(super) fn gradients<T: Task>(
     tasks: &[&T],
     networks: &T::Networks,
@@ -42,14 +41,14 @@ pub(super) fn gradients<T: Task>(
                 scope.spawn(move || pool.install(move || task.gradients(&replica, part.clone(), share)))
             })
             .collect();
-        let (mut loss, mut sum) = (0.0, Gradients::default());
-        for thread in running {
+        let (mut loss, mut found) = (0.0, Vec::new());
+        for (thread, task) in running.into_iter().zip(tasks) {
             let failed = |_| Error::invalid("devices", "the thread of one of them has panicked");
             let (value, gradients) = thread.join().map_err(failed)??;
             loss += value;
-            sum.add(gradients.moved(first.device()));
+            found.push((task.device().clone(), gradients));
         }
-        Ok((loss, sum))
+        Ok((loss, exchange::sum(found)?))
     })
 }
 
