@@ -95,7 +95,7 @@ fn prelu(operator: &Operator<'_>, planner: &mut Planner<'_>) -> Result<Decoded, 
     if slope.len() != channels || padded(&slope_shape)[3] != channels {
         return Err(Fault::unsupported(format!("slopes of shape {slope_shape:?} for {channels} channels")));
     }
-    Ok((Op::Prelu(planner.upload(slope, [channels])), vec![source], shape))
+    Ok((Op::Prelu(Box::new(planner.upload(slope, [channels]))), vec![source], shape))
 }
 
 fn concat(operator: &Operator<'_>, planner: &mut Planner<'_>) -> Result<Decoded, Fault> {

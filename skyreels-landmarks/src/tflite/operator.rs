@@ -17,7 +17,7 @@ pub(super) enum Op {
     /// The whole picture becomes channels: `[1, c, h, w]` to `[1, h w c, 1, 1]`.
     Flatten,
     /// `PRELU` with one slope per channel.
-    Prelu(Tensor<1>),
+    Prelu(Box<Tensor<1>>),
     MaxPool(MaxPoolOptions<2>),
     /// Largest of that many groups of channels: pooling after [`Self::Unshuffle`].
     MaxOfGroups(usize),
@@ -92,7 +92,7 @@ impl Op {
                 let parts = x.chunk(*groups, 1).into_iter();
                 parts.reduce(|a, b| a.max_pair(b)).expect("there is a group")
             }
-            Self::Prelu(slope) => activation::prelu(x, slope.clone()),
+            Self::Prelu(slope) => activation::prelu(x, slope.as_ref().clone()),
             Self::MaxPool(options) => max_pool2d(x, options.clone()),
             Self::Pad(sides) => x.pad(*sides, PadMode::Constant(0.0)),
             Self::Relu => activation::relu(x),

@@ -8,21 +8,35 @@ use crate::{Error, Result};
 
 /// The sum of gradients, each with the device that it lies on; the sum is on the first one.
 ///
-/// Different CUDA cards sum with Burn's `all_reduce`, which is NCCL's. Everywhere else, and where a device has computed two parts, the gradients
-/// go to the first device and are added in order, so that the sum does not depend on who was ready first: Burn 0.22's `all_reduce`
-/// panics on the backends of the CPU.
+/// Different CUDA cards of this machine sum with Burn's `all_reduce`, which is NCCL's. Everywhere else (Burn 0.22's `all_reduce` panics on
+/// the backends of the CPU, and does not go from one machine to another), and where a device has computed two parts, neighbours are added in pairs, then the
+/// sums of neighbours, and so on: who lists devices machine by machine has one sum per machine on the network, and the sum does not
+/// depend on who was ready first.
 pub(super) fn sum(parts: Vec<(Device, Gradients)>) -> Result<Gradients> {
-    let (devices, parts): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
     // A gradient that only some devices have would leave these waiting for the others.
-    let alike = parts.windows(2).all(|pair| pair[0].keys().eq(pair[1].keys()));
+    let alike = parts.windows(2).all(|pair| pair[0].1.keys().eq(pair[1].1.keys()));
+    let devices: Vec<Device> = parts.iter().map(|(device, _)| device.clone()).collect();
     if alike && have_a_collective(&devices) {
-        return all_reduced(parts, &devices);
+        return all_reduced(parts.into_iter().map(|(_, part)| part).collect(), &devices);
     }
-    let mut sum = Gradients::default();
-    for part in parts {
-        sum.add(part.moved(&devices[0]));
+    let mut parts = parts;
+    while parts.len() > 1 {
+        parts = added_to_neighbours(parts);
     }
-    Ok(sum)
+    Ok(parts.pop().map(|(_, sum)| sum).unwrap_or_default())
+}
+
+/// Every second part goes to the device before it; half as many are left.
+fn added_to_neighbours(parts: Vec<(Device, Gradients)>) -> Vec<(Device, Gradients)> {
+    let mut sums = Vec::with_capacity(parts.len().div_ceil(2));
+    let mut parts = parts.into_iter();
+    while let Some((device, mut sum)) = parts.next() {
+        if let Some((_, neighbour)) = parts.next() {
+            sum.add(neighbour.moved(&device));
+        }
+        sums.push((device, sum));
+    }
+    sums
 }
 
 fn have_a_collective(devices: &[Device]) -> bool {
@@ -50,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gradients_of_cpu_devices_are_added_and_stay_on_the_first() {
+    fn gradients_without_a_collective_are_added_and_stay_on_the_first_device() {
         let device = Device::flex();
         let part = |keys: &[(&str, f32)]| {
             let tensor = |value: f32| Tensor::<1>::from_data([value, 1.0], &device);
@@ -58,9 +72,10 @@ mod tests {
             (device.clone(), Gradients::from_map(by_key))
         };
         assert!(!have_a_collective(&[device.clone(), device.clone()]));
-        let sum = sum(vec![part(&[("a", 1.0), ("b", 2.0)]), part(&[("a", 4.0)])]).unwrap();
+        // Three: the last one has no neighbour in the first round.
+        let sum = sum(vec![part(&[("a", 1.0), ("b", 2.0)]), part(&[("a", 4.0)]), part(&[("a", 7.0)])]).unwrap();
         let values = |key: &str| sum.get(key).unwrap().try_into_vec_as::<f32>().unwrap();
-        assert_eq!((values("a"), values("b")), (vec![5.0, 2.0], vec![2.0, 1.0]));
+        assert_eq!((values("a"), values("b")), (vec![12.0, 3.0], vec![2.0, 1.0]));
         assert_eq!(sum.get("a").unwrap().device(), device);
     }
 }

@@ -1,5 +1,6 @@
 //! A batch in parts: several devices, or several threads of one.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use burn::module::Module;
@@ -13,7 +14,7 @@ use crate::{Error, Result};
 /// Loss and gradients of the examples at these cursors times `share`, computed by all tasks at once, each on its own device
 /// and thread; the sums are on the device of the first. A task that is named twice computes two parts.
 ///
-/// Every step hands the present parameters to the other devices; [`exchange::sum`] brings their gradients together.
+/// Every step [hands](replicas) the present parameters to the other devices; [`exchange::sum`] brings their gradients together.
 pub(super) fn gradients<T: Task>(
     tasks: &[&T],
     networks: &T::Networks,
@@ -27,16 +28,17 @@ pub(super) fn gradients<T: Task>(
     let parts = parts(cursors.clone(), tasks.len() as u64);
     let whole = (cursors.end - cursors.start).max(1) as f64;
     let part_share = |part: &Range<u64>| share * (part.end - part.start) as f64 / whole;
+    // The longer parts come first, and those without an example last: what is left has one each.
+    let busy = parts.iter().take_while(|part| !part.is_empty()).count();
     let pools = pools(tasks.len())?;
+    let replicas = replicas(networks, &tasks[..busy]);
     std::thread::scope(|scope| {
         let running: Vec<_> = tasks
             .iter()
             .zip(&parts)
             .zip(&pools)
-            .filter(|((_, part), _)| !part.is_empty())
-            .map(|((task, part), pool)| {
-                // Leaves of its own: graphs of several threads must not meet.
-                let replica = networks.clone().fork(&task.device().clone().autodiff());
+            .zip(replicas)
+            .map(|(((task, part), pool), replica)| {
                 let share = part_share(part);
                 scope.spawn(move || pool.install(move || task.gradients(&replica, part.clone(), share)))
             })
@@ -50,6 +52,26 @@ pub(super) fn gradients<T: Task>(
         }
         Ok((loss, exchange::sum(found)?))
     })
+}
+
+/// The networks on the device of each task, with leaves of their own: graphs of several threads must not meet.
+///
+/// The way of [`exchange::sum`] back: the first device hands them to the one that is farthest, each of these to the one halfway, and neighbours
+/// are last, so that they go to another machine once and not once for each of its devices.
+fn replicas<T: Task>(networks: &T::Networks, tasks: &[&T]) -> Vec<T::Networks> {
+    let fork = |from: &T::Networks, to: usize| from.clone().fork(&tasks[to].device().clone().autodiff());
+    let mut replicas = BTreeMap::from([(0, fork(networks, 0))]);
+    for (from, to) in hand_overs(tasks.len()) {
+        replicas.insert(to, fork(&replicas[&from], to));
+    }
+    replicas.into_values().collect()
+}
+
+/// Who hands something to whom until all of `count` have it, the first one from the beginning.
+fn hand_overs(count: usize) -> Vec<(usize, usize)> {
+    let strides: Vec<usize> = (0..).map(|power| 1 << power).take_while(|stride| *stride < count).collect();
+    let from = |stride: usize| (0..count - stride).step_by(2 * stride).map(move |from| (from, from + stride));
+    strides.into_iter().rev().flat_map(from).collect()
 }
 
 /// Threads for each part: none waits for work of another.
@@ -71,7 +93,23 @@ fn parts(all: Range<u64>, count: u64) -> Vec<Range<u64>> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    #[test]
+    fn everybody_is_handed_something_once_by_somebody_who_has_it() {
+        assert_eq!(hand_overs(4), [(0, 2), (0, 1), (2, 3)]);
+        for count in 1..40 {
+            let mut have = BTreeSet::from([0]);
+            for (from, to) in hand_overs(count) {
+                assert!(have.contains(&from) && have.insert(to), "{from} to {to} of {count}");
+            }
+            assert_eq!(have, (0..count).collect());
+        }
+        // Machines of eight: each gets it once from another one.
+        assert_eq!(hand_overs(32).iter().filter(|(from, to)| from / 8 != to / 8).count(), 3);
+    }
 
     #[test]
     fn parts_are_consecutive_and_nearly_equal() {

@@ -60,12 +60,14 @@ pub enum Command {
     Convert(Convert),
     /// Train a model: the video VAE, or transformer, face projector and landmark guider in stages.
     Train(Train),
+    /// Let other machines compute on the devices of this one.
+    Serve(Serve),
 }
 
 /// Where and how to compute.
 #[derive(Debug, ClapArgs)]
 pub struct Compute {
-    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray.
+    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N, ndarray or ws://HOST:PORT/N.
     #[arg(long, default_value = "auto")]
     pub device: String,
     /// f32, f16 or bf16: weights and activations of transformer, VAE and landmark guider.
@@ -236,7 +238,7 @@ pub struct Landmarks {
     pub following: Following,
     #[command(flatten)]
     pub moving: Moving,
-    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray.
+    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N, ndarray or ws://HOST:PORT/N.
     #[arg(long, default_value = "auto")]
     pub device: String,
     /// Write the motion: a motion file for any portrait.
@@ -281,7 +283,7 @@ pub struct Verify {
     /// Directory of golden files.
     #[arg(long, default_value = "tests/golden")]
     pub golden: PathBuf,
-    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray.
+    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N, ndarray or ws://HOST:PORT/N.
     #[arg(long, default_value = "auto")]
     pub device: String,
 }
@@ -341,7 +343,7 @@ pub struct Inspect {
     /// Precision of the memory plan.
     #[arg(long, default_value = "bf16")]
     pub precision: Precision,
-    /// Device of the memory plan: auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray.
+    /// Device of the memory plan: auto, cpu, cuda, cuda:N, tch, tch:cuda:N, ndarray or ws://HOST:PORT/N.
     #[arg(long, default_value = "auto")]
     pub device: String,
 }
@@ -356,7 +358,7 @@ pub struct Init {
     /// Seed of the weights.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray; the weights are the same everywhere.
+    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N, ndarray or ws://HOST:PORT/N; the weights are the same everywhere.
     #[arg(long, default_value = "auto")]
     pub device: String,
 }
@@ -383,9 +385,20 @@ pub struct Train {
     #[cfg(feature = "dashboard")]
     #[arg(long)]
     pub dashboard: bool,
-    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray; several with commas share every batch.
+    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N, ndarray or ws://HOST:PORT/N; several with commas share every batch.
     #[arg(long, default_value = "auto")]
     pub device: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Serve {
+    /// auto, cpu, cuda, cuda:N or ndarray; several with commas, all of one kind.
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// Address and port to listen at; others name it as it is reached from where they are. The traffic is not encrypted:
+    /// listen on networks that are trusted. The environment variable SKYREELS_TOKEN, set here and there, keeps strangers out.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3000")]
+    pub listen: String,
 }
 
 pub fn parse_size(text: &str) -> Result<[usize; 2], String> {

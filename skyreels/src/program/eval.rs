@@ -48,7 +48,7 @@ pub struct Eval {
     following: Following,
     #[command(flatten)]
     networks: Networks,
-    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray.
+    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N, ndarray or ws://HOST:PORT/N.
     #[arg(long, default_value = "auto")]
     device: String,
     /// Compare at this many frames per second, whatever the videos' own rates.

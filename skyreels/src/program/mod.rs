@@ -18,6 +18,7 @@ mod points;
 mod prepare;
 mod report;
 mod row;
+mod serve;
 mod source;
 mod train;
 mod tune;
@@ -63,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Init(command) => init::run(command, &reporter),
         Command::Convert(command) => convert::run(command, &reporter),
         Command::Train(command) => train::run(command, &reporter),
+        Command::Serve(command) => serve::run(command, &reporter),
     };
     reporter.finish();
     match result {

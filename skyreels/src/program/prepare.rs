@@ -33,7 +33,7 @@ pub struct Prepare {
     output: Option<PathBuf>,
     #[command(flatten)]
     face: FaceSource,
-    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray.
+    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N, ndarray or ws://HOST:PORT/N.
     #[arg(long, default_value = "auto")]
     device: String,
     /// HEIGHTxWIDTH of the clips in pixels.

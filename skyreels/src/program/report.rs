@@ -22,7 +22,6 @@ macro_rules! line {
 }
 
 /// True after the first Ctrl-C.
-#[cfg(feature = "dashboard")]
 pub fn interrupted() -> bool {
     STOP.load(Ordering::SeqCst)
 }

@@ -57,7 +57,7 @@ struct Extract {
     following: Following,
     #[command(flatten)]
     smirk: SmirkFile,
-    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray.
+    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N, ndarray or ws://HOST:PORT/N.
     #[arg(long, default_value = "auto")]
     device: String,
     /// Read the video at this many frames per second; 0 takes every frame.
@@ -100,7 +100,7 @@ struct Render {
     face: FaceSource,
     #[command(flatten)]
     moving: Moving,
-    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray.
+    /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N, ndarray or ws://HOST:PORT/N.
     #[arg(long, default_value = "auto")]
     device: String,
     /// HEIGHTxWIDTH in pixels.

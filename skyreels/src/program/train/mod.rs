@@ -15,8 +15,9 @@ use serde_json::json;
 use skyreels::ModelDir;
 use skyreels::animate::RATE;
 use skyreels::core::checkpoint::LORA_FILE;
+use skyreels::core::device::open_all;
 use skyreels::core::media::{ClipWriter, VideoOptions, write_picture};
-use skyreels::core::{Device, Error as CoreError, Limits, Precision, Progress, open_device};
+use skyreels::core::{Device, Error as CoreError, Limits, Precision, Progress};
 use skyreels::train::Result as TrainResult;
 use skyreels::train::autoencoder::{AutoencoderSettings, AutoencoderTask};
 use skyreels::train::data::Dataset;
@@ -37,7 +38,7 @@ pub fn run(args: &Train, reporter: &Reporter) -> Result {
     let mut config = read_config(&args.config, &args.with)?;
     config.run.seed = args.seed.unwrap_or(config.run.seed);
     config.run.validate()?;
-    let devices = args.device.split(',').map(open_device).collect::<std::result::Result<Vec<_>, _>>()?;
+    let devices = open_all(&args.device)?;
     if !args.resume && latest(&args.out)?.is_some() {
         let reason = format!("{} holds checkpoints; add --resume, or name another directory", args.out.display());
         return Err(request("out", reason));

@@ -7,12 +7,16 @@
 //! | `cuda`, `cuda:N` | NVIDIA card N | `cuda` |
 //! | `tch`, `tch:cuda:N` | LibTorch on the CPU or on NVIDIA card N | `tch` |
 //! | `ndarray` | Burn's `ndarray` backend | `ndarray` |
+//! | `ws://HOST:PORT`, `ws://HOST:PORT/N` | device N of a machine that [serves](serve) its own | `remote` |
 
 // Burn 0.22 deprecates LibTorch and ndarray and 0.23 drops them: this file is what changes then.
 #![allow(deprecated)]
 
+mod remote;
+
 use burn::tensor::Device;
 
+pub use self::remote::{TOKEN_VARIABLE, serve};
 use crate::{Error, Result};
 
 /// Who computes on a device.
@@ -26,6 +30,8 @@ pub enum Backend {
     LibTorch,
     /// A CubeCL runtime: CUDA and other cards.
     Cube,
+    /// Another process computes, on whatever it has.
+    Remote,
     /// Any other.
     Other,
 }
@@ -37,6 +43,8 @@ impl Backend {
     pub fn of(device: &Device) -> Self {
         let name = format!("{device:?}");
         let known = [
+            // Its name has an address in it, and that may have any of the other names.
+            ("Remote(", Self::Remote),
             ("Flex", Self::Flex),
             ("NdArray", Self::NdArray),
             ("LibTorch", Self::LibTorch),
@@ -49,7 +57,7 @@ impl Backend {
     /// True when Burn can sum tensors over several devices of this kind by itself (NCCL on CUDA); on others of 0.22 its
     /// `all_reduce` panics.
     pub fn has_collective(device: &Device) -> bool {
-        format!("{device:?}").contains("Cuda")
+        Self::of(device) == Self::Cube && format!("{device:?}").contains("Cuda")
     }
 
     /// True when tensors lie in this process's memory.
@@ -60,20 +68,22 @@ impl Backend {
 
 /// What a device string names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Request {
+enum Request<'a> {
     Auto,
     Cpu,
     Cuda(usize),
     Torch,
     TorchCuda(usize),
     NdArray,
+    /// `ws://HOST:PORT`, and which of its devices.
+    Remote(&'a str, usize),
 }
 
 /// Opens the device that `name` stands for (see the table of this module).
 ///
 /// # Errors
-/// [`Error::Device`] when the name is unknown, its backend is not compiled in, or no such card
-/// is there; the message names the missing feature or driver.
+/// [`Error::Device`] when the name is unknown, its backend is not compiled in, no such card is there, or a server cannot be
+/// reached; the message names the missing feature or driver.
 pub fn open(name: &str) -> Result<Device> {
     match parse(name)? {
         Request::Auto => auto(),
@@ -82,7 +92,16 @@ pub fn open(name: &str) -> Result<Device> {
         Request::Torch => torch(name),
         Request::TorchCuda(index) => torch_cuda(name, index),
         Request::NdArray => ndarray(name),
+        Request::Remote(server, index) => remote::connect(name, server, index),
     }
+}
+
+/// Opens every device of a list with commas, `cuda:0,cuda:1`.
+///
+/// # Errors
+/// Those of [`open`].
+pub fn open_all(names: &str) -> Result<Vec<Device>> {
+    names.split(',').map(open).collect()
 }
 
 /// The device strings that this build and this machine can open, best first.
@@ -94,10 +113,20 @@ pub fn available() -> Vec<String> {
     names
 }
 
-fn parse(name: &str) -> Result<Request> {
+const KNOWN: &str = "use auto, cpu, cuda, cuda:N, tch, tch:cuda:N, ndarray or ws://HOST:PORT/N";
+
+fn parse(name: &str) -> Result<Request<'_>> {
     let index = |digits: &str| {
-        digits.parse().map_err(|_| device_error(name, "the card index is not a number", "write it as in `cuda:1`"))
+        digits.parse().map_err(|_| device_error(name, "the device's index is not a number", "write it as in `cuda:1`"))
     };
+    if let Some(rest) = name.strip_prefix(remote::SCHEME) {
+        let (host, digits) = rest.split_once('/').unwrap_or((rest, "0"));
+        let port = |digits: &str| digits.parse::<u16>().is_ok();
+        if !host.rsplit_once(':').is_some_and(|(name, digits)| !name.is_empty() && port(digits)) {
+            return Err(device_error(name, "it names no host and port", "write it as in `ws://gpu-node:3000/1`"));
+        }
+        return Ok(Request::Remote(&name[..remote::SCHEME.len() + host.len()], index(digits)?));
+    }
     match name {
         "auto" => Ok(Request::Auto),
         "cpu" | "flex" => Ok(Request::Cpu),
@@ -108,7 +137,7 @@ fn parse(name: &str) -> Result<Request> {
         _ => match (name.strip_prefix("cuda:"), name.strip_prefix("tch:cuda:")) {
             (Some(digits), _) => Ok(Request::Cuda(index(digits)?)),
             (_, Some(digits)) => Ok(Request::TorchCuda(index(digits)?)),
-            _ => Err(device_error(name, "unknown device", "use auto, cpu, cuda, cuda:N, tch, tch:cuda:N or ndarray")),
+            _ => Err(device_error(name, "unknown device", KNOWN)),
         },
     }
 }
@@ -222,6 +251,8 @@ mod tests {
         assert_eq!(parse("tch").unwrap(), Request::Torch);
         assert_eq!(parse("tch:cuda:2").unwrap(), Request::TorchCuda(2));
         assert_eq!(parse("ndarray").unwrap(), Request::NdArray);
+        assert_eq!(parse("ws://node:3000").unwrap(), Request::Remote("ws://node:3000", 0));
+        assert_eq!(parse("ws://10.0.0.1:3000/7").unwrap(), Request::Remote("ws://10.0.0.1:3000", 7));
     }
 
     #[test]
@@ -229,6 +260,18 @@ mod tests {
         for name in ["", "gpu", "cuda:x", "cuda:-1", "tch:1"] {
             let message = parse(name).unwrap_err().to_string();
             assert!(message.contains("cuda"), "{message}");
+        }
+        for name in [
+            "ws://",
+            "ws://node",
+            "ws://:3000",
+            "ws://node:x",
+            "ws://node:99999",
+            "ws://node:3000/x",
+            "ws://node:3000/0/1",
+        ] {
+            let message = parse(name).unwrap_err().to_string();
+            assert!(message.contains("write it as"), "{message}");
         }
     }
 
