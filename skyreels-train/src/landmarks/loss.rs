@@ -1,5 +1,7 @@
 //! What the landmark network should have said.
 
+use std::collections::BTreeSet;
+
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use skyreels_landmarks::compact::CompactNetwork;
 use skyreels_landmarks::draw::contours;
@@ -11,8 +13,13 @@ use super::samples::Sample;
 
 /// Weight of the points that are drawn, relative to the others.
 const DRAWN: f32 = 3.0;
-/// Weight of depth relative to the places in the picture.
-const DEPTH: f32 = 0.5;
+/// Points of an iris: its middle and four on its rim.
+const IRIS_POINTS: usize = 5;
+/// Weight of depth relative to the places in the picture; both make the head's points.
+const DEPTH: f32 = 1.0;
+/// What the shapes of mouth and eyes count beside the places of all points. A mouth that opens moves its points by no more than
+/// the whole face is off: without this, expressions are the last thing that is learnt.
+const SHAPES: f64 = 1.0;
 /// Distance, as a share of the face, below which an error counts by its square.
 const NEAR: f64 = 0.003;
 /// What scores and presence count beside points.
@@ -33,20 +40,18 @@ pub(super) fn pictures(batch: &[Sample], device: &Device) -> Tensor<4> {
 pub(super) fn loss(network: &CompactNetwork, batch: &[Sample], device: &Device) -> Tensor<1> {
     let count = batch.len();
     let mut truth = Vec::with_capacity(count * LANDMARKS * 3);
-    let (mut weights, mut scores, mut shown) = (Vec::new(), Vec::new(), Vec::new());
-    let importance = importance();
-    let total: f32 = importance.iter().sum();
+    let (mut sizes, mut scores, mut shown) = (Vec::new(), Vec::new(), Vec::new());
     for sample in batch {
         scores.extend(sample.scores);
         match &sample.points {
             Some(points) => {
                 truth.extend(points.as_flattened());
-                weights.extend(importance.iter().map(|weight| weight / (total * face_side(points))));
+                sizes.push(face_side(points).recip());
                 shown.push(1.0);
             }
             None => {
                 truth.extend([0.0; 3 * LANDMARKS]);
-                weights.extend([0.0; LANDMARKS]);
+                sizes.push(0.0);
                 shown.push(0.0);
             }
         }
@@ -54,30 +59,81 @@ pub(super) fn loss(network: &CompactNetwork, batch: &[Sample], device: &Device) 
     let output = network.forward(pictures(batch, device));
     let tensor = |values: Vec<f32>, shape: &[usize]| TensorData::new(values, shape.to_vec());
     let truth = Tensor::<3>::from_data(tensor(truth, &[count, LANDMARKS, 3]), (device, DType::F32));
-    let weights = Tensor::<3>::from_data(tensor(weights, &[count, LANDMARKS, 1]), (device, DType::F32));
+    let sizes = Tensor::<3>::from_data(tensor(sizes, &[count, 1, 1]), (device, DType::F32));
+    let importance = Tensor::<3>::from_data(tensor(importance(), &[1, LANDMARKS, 1]), (device, DType::F32));
     let scores = Tensor::<2>::from_data(tensor(scores, &[count, BLENDSHAPES]), (device, DType::F32));
     let shown = Tensor::<2>::from_data(tensor(shown, &[count, 1]), (device, DType::F32));
     let axes = Tensor::<3>::from_data(tensor(vec![1.0, 1.0, DEPTH], &[1, 1, 3]), (device, DType::F32));
     let faces = shown.clone().sum().clamp_min(1.0);
 
-    let apart = (output.points - truth).abs() * weights * axes;
-    // `weights` make shares of the face, so that `NEAR` means the same for every face; the sum over points is a mean.
-    let near = NEAR / f64::from(total);
-    let quadratic = apart.clone().clamp_max(near);
-    let points = quadratic.clone().powi_scalar(2).mul_scalar(0.5 / near) + (apart - quadratic);
-    let points = points.sum() / faces.clone();
+    // Shares of the face, so that `NEAR` means the same for every face.
+    let apart = (output.points - truth) * sizes * axes;
+    let (about_middles, counted) = about_middles();
+    let about_middles = Tensor::<3>::from_data(tensor(about_middles, &[1, LANDMARKS, LANDMARKS]), (device, DType::F32));
+    let shapes = robust(about_middles.matmul(apart.clone())).sum() / faces.clone() / counted as f64;
+    let points = (robust(apart) * importance).sum() / faces.clone();
     let scores = ((output.scores - scores).powi_scalar(2) * shown.clone()).sum() / faces / BLENDSHAPES as f64;
     // `log(1 + exp(x)) - x y`, in a form that does not overflow.
     let logit = output.presence;
     let presence = (logit.clone().clamp_min(0.0) - logit.clone() * shown + (-logit.abs()).exp().log1p()).mean();
-    points + scores * SCORES + presence * PRESENCE
+    points + shapes * SHAPES + scores * SCORES + presence * PRESENCE
 }
 
-/// What each point counts: those that a guide clip draws more than the others.
+/// The distance, but its square below [`NEAR`].
+fn robust(apart: Tensor<3>) -> Tensor<3> {
+    let apart = apart.abs();
+    let quadratic = apart.clone().clamp_max(NEAR);
+    quadratic.clone().powi_scalar(2).mul_scalar(0.5 / NEAR) + (apart - quadratic)
+}
+
+/// What each point counts: those that a guide clip draws more than the others; all together 1.
 fn importance() -> Vec<f32> {
     let mut weights = vec![1.0; LANDMARKS];
     for index in MEDIAPIPE_POINTS.into_iter().chain(contours::RIGHT_IRIS..LANDMARKS) {
         weights[index] = DRAWN;
     }
-    weights
+    let total: f32 = weights.iter().sum();
+    weights.into_iter().map(|weight| weight / total).collect()
+}
+
+/// The matrix that takes places of points to their places about the middle of the mouth, or of the eye, that they belong to (zero
+/// for points of no such part), `[478, 478]`, and how many points that are.
+fn about_middles() -> (Vec<f32>, usize) {
+    let iris = |first: usize| first..first + IRIS_POINTS;
+    // Corners of the mouth belong to two of its lines.
+    let parts: [BTreeSet<usize>; 3] = [
+        contours::lips().collect(),
+        contours::RIGHT_EYE.into_iter().chain(iris(contours::RIGHT_IRIS)).collect(),
+        contours::LEFT_EYE.into_iter().chain(iris(contours::LEFT_IRIS)).collect(),
+    ];
+    let mut matrix = vec![0.0; LANDMARKS * LANDMARKS];
+    for part in &parts {
+        for row in part {
+            for column in part {
+                matrix[row * LANDMARKS + column] -= 1.0 / part.len() as f32;
+            }
+            matrix[row * LANDMARKS + row] += 1.0;
+        }
+    }
+    (matrix, parts.iter().map(BTreeSet::len).sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shape_is_what_a_shift_leaves_alone() {
+        let (matrix, counted) = about_middles();
+        assert_eq!(counted, 40 + 2 * 21);
+        let about = |places: &[f32], row: usize| -> f32 {
+            matrix[row * LANDMARKS..][..LANDMARKS].iter().zip(places).map(|(a, b)| a * b).sum()
+        };
+        let shifted = vec![0.7; LANDMARKS];
+        assert!((0..LANDMARKS).all(|row| about(&shifted, row).abs() < 1e-5));
+        // The lower lip alone goes down: its middle point does so about the mouth's middle, the nose does not.
+        let mut opened = vec![0.0; LANDMARKS];
+        opened[17] = 1.0;
+        assert!((about(&opened, 17) - 39.0 / 40.0).abs() < 1e-6 && about(&opened, contours::NOSE_TIP) == 0.0);
+    }
 }
