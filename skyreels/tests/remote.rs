@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use common::{accepted, arguments, events, refused, says, skyreels, tiny};
 use serde_json::Value;
@@ -121,7 +121,7 @@ fn servers_that_cannot_be_used_are_named() {
 #[test]
 fn a_server_ends_when_it_is_asked_to() {
     let mut server = Server::start(None);
-    let sent = std::process::Command::new("kill").args(["-INT", &server.process.id().to_string()]).status().unwrap();
+    let sent = Command::new("sh").args(["-c", &format!("kill -INT {}", server.process.id())]).status().unwrap();
     assert!(sent.success());
     let mut rest = String::new();
     server.process.stdout.take().unwrap().read_to_string(&mut rest).unwrap();
