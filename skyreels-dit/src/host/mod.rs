@@ -14,7 +14,7 @@ mod rotary;
 
 pub(crate) use attention::tiled_attention;
 pub(crate) use attention_gradients::tiled_attention_gradients;
-pub(crate) use gelu::gelu_tanh;
+pub(crate) use gelu::{gelu_tanh, gelu_tanh_tangent};
 pub(crate) use rotary::rotate;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};

@@ -163,8 +163,7 @@ impl Block {
     /// # Shapes
     /// `attended` `[batch, identity tokens + video tokens, heads, head_dim]`
     pub fn after_attention(&self, attended: Tensor<4>, tokens: Tokens) -> Tokens {
-        let normed = self.normed(&tokens);
-        self.finish(attended, [normed.video_gate, normed.identity_gate], tokens, &mut Trace::off())
+        self.finish(attended, self.norm1.gates(tokens.time.clone()), tokens, &mut Trace::off())
     }
 
     fn normed(&self, tokens: &Tokens) -> Modulated {

@@ -51,15 +51,24 @@ impl ModulatedNorm {
     /// # Shapes
     /// `video` and `identity` `[batch, tokens, width]`, `time` `[batch, time_embed_dim]`.
     pub(super) fn forward(&self, video: Tensor<3>, identity: Tensor<3>, time: Tensor<2>) -> Modulated {
-        let chunks = project(&self.linear, silu(time)).unsqueeze_dim::<3>(1).chunk(6, 2);
-        let [shift, scale, video_gate, identity_shift, identity_scale, identity_gate] =
-            chunks.try_into().expect("the layer is six times the width");
+        let [shift, scale, video_gate, identity_shift, identity_scale, identity_gate] = self.chunks(time);
         Modulated {
             video: modulate(normalise(&self.norm, self.epsilon, video), scale, shift),
             identity: modulate(normalise(&self.norm, self.epsilon, identity), identity_scale, identity_shift),
             video_gate,
             identity_gate,
         }
+    }
+
+    /// The gates of [`forward`](Self::forward) alone: of the video tokens, of the identity tokens.
+    pub(super) fn gates(&self, time: Tensor<2>) -> [Tensor<3>; 2] {
+        let [_, _, video_gate, _, _, identity_gate] = self.chunks(time);
+        [video_gate, identity_gate]
+    }
+
+    fn chunks(&self, time: Tensor<2>) -> [Tensor<3>; 6] {
+        let chunks = project(&self.linear, silu(time)).unsqueeze_dim::<3>(1).chunk(6, 2);
+        chunks.try_into().expect("the layer is six times the width")
     }
 }
 

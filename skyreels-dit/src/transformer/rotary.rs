@@ -101,6 +101,12 @@ impl Rotary {
         Self { cos: behind(still.cos, &self.cos), sin: behind(still.sin, &self.sin) }
     }
 
+    /// Tables that turn back what these turn: as a rotation is orthogonal, its gradient is what they make of the one behind it.
+    #[must_use]
+    pub fn inverse(&self) -> Self {
+        Self { cos: self.cos.clone(), sin: self.sin.clone().neg() }
+    }
+
     /// Rotates every pair `(a, b)` of every head to `(a cos - b sin, b cos + a sin)`, in f32.
     ///
     /// # Shapes

@@ -1,7 +1,8 @@
 //! The backward pass block by block, in which the scores of the attention are never kept.
 //!
 //! Automatic differentiation would keep them, so the attention is cut out of every block: what is behind it is differentiated
-//! down to its result, the attention by [`attention_gradients`], and what is in front of it from queries, keys and values.
+//! down to its result, the attention by [`attention_gradients`], the rotation of queries and keys by turning back, and what is in
+//! front of it from queries, keys and values.
 //! Graphs of all blocks are kept, or, with little memory, the inputs of the blocks alone: then, from the last block to
 //! the first, a block's graph is made again, and at any time there is one.
 
@@ -41,12 +42,10 @@ pub(super) fn by_blocks(model: &Denoising, batch: &Batch, loss: &Loss, keep_grap
     let [_, identity_tokens, _] = tokens.identity.dims();
     let joint = plain.transformer.joint_rotary(&tables, identity_tokens);
     let tracked = batch.tracked();
-    let tracked_tables = rotary(model.transformer.config(), &tracked.noisy)?;
-    let tracked_joint = model.transformer.joint_rotary(&tracked_tables, identity_tokens);
     let mut kept = Vec::with_capacity(plain.transformer.blocks().len());
     for (block, tracked_block) in plain.transformer.blocks().iter().zip(model.transformer.blocks()) {
         tokens = if keep_graphs {
-            let graph = Graph::of(tracked_block, tokens, tracked_joint.as_ref());
+            let graph = Graph::of(tracked_block, tokens, joint.as_ref());
             let after = graph.result();
             kept.push(Kept::Graph(graph));
             after
@@ -56,14 +55,15 @@ pub(super) fn by_blocks(model: &Denoising, batch: &Batch, loss: &Loss, keep_grap
         };
     }
 
+    let back = joint.as_ref().map(Rotary::inverse);
     let mut sum = Gradients::default();
     let (value, mut cotangent) = head(model, tokens, grid, &tracked, loss, &mut sum)?;
     for (kept, block) in kept.into_iter().zip(model.transformer.blocks()).rev() {
         let graph = match kept {
             Kept::Graph(graph) => graph,
-            Kept::Input(tokens) => Graph::of(block, tokens, tracked_joint.as_ref()),
+            Kept::Input(tokens) => Graph::of(block, tokens, joint.as_ref()),
         };
-        cotangent = graph.backward(&model.transformer, cotangent, &mut sum);
+        cotangent = graph.backward(&model.transformer, back.as_ref(), cotangent, &mut sum);
     }
     embedding(model, &tracked, cotangent, &mut sum)?;
     Ok((value, sum))
@@ -107,8 +107,10 @@ fn embedding(model: &Denoising, batch: &Batch, cotangent: Cotangent, sum: &mut G
 /// A block that was computed, in two pieces: what is in front of its attention, and what is behind it.
 struct Graph {
     first: Tokens,
-    /// Queries, keys and values.
+    /// Queries, keys and values, not rotated.
     projections: [Tensor<4>; 3],
+    /// Queries, keys and values as the attention sees them, without gradients.
+    seen: [Tensor<4>; 3],
     attended: Tensor<4>,
     last: Tokens,
     out: Tokens,
@@ -117,11 +119,13 @@ struct Graph {
 impl Graph {
     fn of(block: &Block, tokens: Tokens, tables: Option<&Rotary>) -> Self {
         let (first, last) = (leaves(tokens.clone()), leaves(tokens));
-        let projections = block.projections(&first, tables);
+        let projections = block.projections(&first, None);
         let [query, key, value] = projections.clone().map(Tensor::inner);
+        let seen = [turned(query, tables), turned(key, tables), value];
+        let [query, key, value] = seen.clone();
         let attended = Tensor::from_inner(attention(query, key, value)).require_grad();
         let out = block.after_attention(attended.clone(), last.clone());
-        Self { first, projections, attended, last, out }
+        Self { first, projections, seen, attended, last, out }
     }
 
     /// The tokens behind the block, without gradients.
@@ -130,8 +134,9 @@ impl Graph {
         Tokens { video: video.inner(), identity: identity.inner(), time: time.inner() }
     }
 
-    fn backward(self, model: &Transformer, after: Cotangent, sum: &mut Gradients) -> Cotangent {
-        let Self { first, projections, attended, last, out } = self;
+    /// `back` undoes the rotation.
+    fn backward(self, model: &Transformer, back: Option<&Rotary>, after: Cotangent, sum: &mut Gradients) -> Cotangent {
+        let Self { first, projections, seen, attended, last, out } = self;
         let product = against(out.video, after.video) + against(out.identity, after.identity);
         let gradients = product.backward();
         sum.add(Gradients::collect_prefixed("transformer", model, &gradients));
@@ -140,12 +145,14 @@ impl Graph {
             identity: of(&last.identity, &gradients),
             time: of(&last.time, &gradients),
         };
-        let [query, key, value] = projections.clone().map(Tensor::inner);
+        let [query, key, value] = seen;
         let attention = attention_gradients(query, key, value, of(&attended, &gradients));
         drop(gradients);
 
         let [query, key, value] = projections;
-        let product = against(query, attention.query) + against(key, attention.key) + against(value, attention.value);
+        let product = against(query, turned(attention.query, back))
+            + against(key, turned(attention.key, back))
+            + against(value, attention.value);
         let gradients = product.backward();
         sum.add(Gradients::collect_prefixed("transformer", model, &gradients));
         Cotangent {
@@ -153,6 +160,14 @@ impl Graph {
             identity: behind.identity + of(&first.identity, &gradients),
             time: after.time + behind.time + of(&first.time, &gradients),
         }
+    }
+}
+
+/// Queries or keys, rotated where the model has tables.
+fn turned(x: Tensor<4>, tables: Option<&Rotary>) -> Tensor<4> {
+    match tables {
+        Some(tables) => tables.apply(x),
+        None => x,
     }
 }
 
