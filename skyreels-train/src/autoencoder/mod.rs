@@ -2,6 +2,7 @@
 
 mod loss;
 mod task;
+mod whiten;
 
 pub use loss::{ReconstructionLoss, kl_divergence};
 pub use task::{Autoencoder, AutoencoderSettings, AutoencoderTask};

@@ -18,10 +18,11 @@ use skyreels_vae::differentiate::Tape;
 use skyreels_vae::{CausalVae, Tiling, VaeConfig, decode_flops, encode_flops};
 
 use super::loss::ReconstructionLoss;
+use super::whiten::{Moments, Whitening};
 use crate::data::{Dataset, Order, mix};
 use crate::optimise::{Gradients, Pieces};
 use crate::run::{STATE, Samples, Task, link_others, save_component};
-use crate::stage::Stage;
+use crate::stage::{Latents, Stage};
 use crate::{Error, Result};
 
 /// Folders in a model directory.
@@ -29,6 +30,8 @@ const VAE: &str = "vae";
 const GUIDER: &str = "pose_guider";
 /// A training step is about as much work as three forward passes.
 const PASSES: u64 = 3;
+/// Clips whose latents say how all are whitened.
+const WHITENED_BY: u64 = 32;
 
 /// Settings of the VAE's training beside its stages.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -184,31 +187,41 @@ impl<'a> AutoencoderTask<'a> {
         Ok(frames_to_tensor(&frames, &self.device))
     }
 
-    /// The factor that gives latents of held-out examples a deviation of 1.
+    /// The factor that gives channels of held-out examples' latents a deviation of 1, each around its own mean.
     fn measured_scale(&self, vae: &CausalVae) -> Result<f64> {
         let Some(data) = self.held_out else { return Ok(self.config.scaling_factor) };
-        let (mut sum, mut square, mut count) = (0.0, 0.0, 0.0);
-        for index in 0..self.settings.held_out.min(data.len()) {
-            let frames = frames_to_tensor(&data.example(index)?.video, &self.device);
-            let posterior = vae.encode(frames, Tiling::On, Progress::none())?;
-            // The deviation of a sample: of the means, and around them.
-            let variance = posterior.logvar.exp().mean().into_scalar::<f32>();
-            let means: Vec<f32> = posterior.mean.into_data().iter().collect();
-            sum += means.iter().map(|mean| f64::from(*mean)).sum::<f64>();
-            square += means.iter().map(|mean| f64::from(*mean).powi(2) + f64::from(variance)).sum::<f64>();
-            count += means.len() as f64;
-        }
-        let variance = square / count - (sum / count).powi(2);
-        let factor = variance.sqrt().recip();
+        let factor = self.moments(vae, data, self.settings.held_out)?.variance().sqrt().recip();
         Ok(if factor.is_finite() && factor > 0.0 { factor } else { self.config.scaling_factor })
+    }
+
+    /// Of the latents of the first `count` clips.
+    fn moments(&self, vae: &CausalVae, data: &dyn Dataset, count: u64) -> Result<Moments> {
+        let mut moments = Moments::new(self.config.latent_channels);
+        for index in 0..count.min(data.len()) {
+            let frames = frames_to_tensor(&data.example(index)?.video, &self.device);
+            moments.add(vae.encode(frames, Tiling::On, Progress::none())?);
+        }
+        Ok(moments)
     }
 }
 
 impl Task for AutoencoderTask<'_> {
     type Networks = Autoencoder;
 
-    fn begin(&mut self, networks: Autoencoder, _: &Stage, _: &BTreeSet<String>, _: bool) -> Result<Autoencoder> {
-        Ok(networks)
+    fn begin(
+        &mut self,
+        networks: Autoencoder,
+        stage: &Stage,
+        _: &BTreeSet<String>,
+        fresh: bool,
+    ) -> Result<Autoencoder> {
+        match stage.begin.latents {
+            Latents::Whiten(strength) if fresh => {
+                let moments = self.moments(&networks.vae.valid(), self.data, WHITENED_BY)?;
+                Ok(Whitening::new(&moments, strength)?.apply(networks, &self.device))
+            }
+            _ => Ok(networks),
+        }
     }
 
     fn gradients(&self, networks: &Autoencoder, cursors: Range<u64>, share: f64) -> Result<(f64, Gradients)> {

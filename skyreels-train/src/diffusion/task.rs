@@ -24,7 +24,7 @@ use crate::data::{Ahead, Dataset, Order};
 use crate::loss::Objective;
 use crate::optimise::Gradients;
 use crate::run::{Samples, Task, link_others, save_component};
-use crate::stage::{LossSettings, Stage};
+use crate::stage::{Latents, LossSettings, Stage};
 use crate::{Error, Result};
 
 /// Folders of the trained components in a model directory.
@@ -258,6 +258,10 @@ impl Task for DiffusionTask<'_> {
         keys: &BTreeSet<String>,
         fresh: bool,
     ) -> Result<Denoising> {
+        if stage.begin.latents != Latents::Keep {
+            let reason = format!("`{}`: begin.latents belongs into a stage that trains the VAE", stage.name);
+            return Err(Error::invalid("stage", reason));
+        }
         if fresh {
             networks.transformer = stage.begin.apply(networks.transformer, self.seed);
         }

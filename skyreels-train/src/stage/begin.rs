@@ -13,13 +13,27 @@ use crate::data::mix;
 use crate::{Error, Result};
 
 /// What is set anew before the first step of a stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Begin {
     /// The convolution that turns latents into tokens.
     pub patch_convolution: PatchConvolution,
     /// The face projector.
     pub projector: Projector,
+    /// The VAE's latents, in a stage that trains it.
+    pub latents: Latents,
+}
+
+/// What becomes of the VAE's latents. A denoiser has to be trained on the new ones.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Latents {
+    /// They stay as they are.
+    #[default]
+    Keep,
+    /// They lose their mean, and directions in which they vary little are stretched: those of variance `v` beside those of 1 end
+    /// with `v^(1 - strength)`, strength 0..=1. The layers on both sides take that in, so that pictures stay, but for their rims.
+    Whiten(f64),
 }
 
 /// How the patch convolution begins. Its input channels are noisy, control and image latents, a third each.
@@ -55,6 +69,19 @@ const FIRST_WEIGHT: &str = "patch_embed.pose_proj.0.weight";
 const FIRST: &str = "patch_embed.pose_proj.0.";
 
 impl Begin {
+    /// Checks that the numbers make sense.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] that names the field.
+    pub fn validate(&self) -> Result<()> {
+        match self.latents {
+            Latents::Whiten(strength) if !(0.0..=1.0).contains(&strength) => {
+                Err(Error::invalid("begin", format!("latents.whiten is {strength}; it is a strength between 0 and 1")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Sets a transformer's parameters anew.
     pub fn apply(&self, transformer: Transformer, seed: u64) -> Transformer {
         let hidden = transformer.config().identity_width();

@@ -152,6 +152,7 @@ impl Stage {
             return wrong("average is a decay from 0 and below 1".into());
         }
         self.timesteps.validate()?;
+        self.begin.validate()?;
         self.lora.as_ref().map_or(Ok(()), LoraSettings::validate)
     }
 }

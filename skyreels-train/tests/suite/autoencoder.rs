@@ -1,15 +1,20 @@
 //! The VAE learns to show what it is shown.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor};
+use skyreels_core::checkpoint::{Published, fill, initial_values};
 use skyreels_core::diffusion::NoiseGenerator;
+use skyreels_core::pixels::frames_to_tensor;
 use skyreels_core::{Precision, Progress};
 use skyreels_train::autoencoder::{Autoencoder, ReconstructionLoss};
 use skyreels_train::autoencoder::{AutoencoderSettings, AutoencoderTask};
+use skyreels_train::data::Dataset;
 use skyreels_train::optimise::{Gradients, LearningRate, Pieces};
 use skyreels_train::run::{RunSettings, Task, Trainer};
-use skyreels_train::stage::Stage;
+use skyreels_train::stage::{Begin, Latents, Stage};
 use skyreels_vae::differentiate::Tape;
 use skyreels_vae::{CausalVae, Tiling};
 
@@ -85,4 +90,49 @@ fn in_pieces_the_gradients_are_those_of_the_whole_graph() {
     let mut difference = ours;
     difference.add(whole.clone().scaled(-1.0));
     assert!(difference.norm() < 2e-5 * whole.norm(), "{:e}", difference.norm() / whole.norm());
+}
+
+#[test]
+fn whitened_latents_are_other_axes_of_the_same_pictures() {
+    let base = tempfile::tempdir().unwrap();
+    write_model(base.path());
+    let data = world(4, 1);
+    let settings = AutoencoderSettings::default();
+    let mut task = AutoencoderTask::new(&vae(), base.path(), settings, &data, None, 3, &Device::flex()).unwrap();
+    // Where the first convolution sees no neighbours, it is not padded either: then pictures stay as they were to their rims.
+    let lonely = fill(task.networks(base.path()).unwrap(), Precision::F32, |key, shape| {
+        let mut values = initial_values(7, key, shape);
+        if key == "vae.decoder.conv_in.conv.weight" {
+            let middle = |index: usize| index % 9 == 4;
+            values.iter_mut().enumerate().filter(|(index, _)| !middle(*index)).for_each(|(_, value)| *value = 0.0);
+        }
+        values
+    });
+    let begin = Begin { latents: Latents::Whiten(1.0), ..Begin::default() };
+    let stage = Stage { begin, ..Stage::new("whitened", &["vae.*"], 1, 1, LearningRate::constant(1e-3)) };
+    let keys = BTreeSet::from_iter(lonely.published_shapes().into_keys());
+    let resumed = task.begin(lonely.clone(), &stage, &keys, false).unwrap();
+    let whitened = task.begin(lonely.clone(), &stage, &keys, true).unwrap();
+
+    let [before, again, after] = [lonely, resumed, whitened].map(|networks| networks.vae.valid());
+    let (mut means, mut squares) = (vec![0.0; 8], vec![0.0; 8]);
+    for index in 0..data.len() {
+        let clip = frames_to_tensor(&data.example(index).unwrap().video, &Device::flex());
+        let through = |vae: &CausalVae| {
+            let posterior = vae.encode(clip.clone(), Tiling::Off, Progress::none()).unwrap();
+            (posterior.mean.clone(), vae.decode(posterior.mode(), Tiling::Off, Progress::none()).unwrap())
+        };
+        let ((_, old), (_, same), (latents, new)) = (through(&before), through(&again), through(&after));
+        let largest = |tensor: Tensor<5>| tensor.abs().max().into_scalar::<f32>();
+        assert_eq!(largest(same - old.clone()), 0.0, "a run that goes on whitened them before");
+        let (difference, size) = (largest(new - old.clone()), largest(old));
+        assert!(difference < 1e-3 * size, "clip {index}: {difference} of {size}");
+        for channel in 0..8 {
+            let own = latents.clone().narrow(1, channel, 1);
+            means[channel] += own.clone().mean().into_scalar::<f32>() / data.len() as f32;
+            squares[channel] += own.square().mean().into_scalar::<f32>() / data.len() as f32;
+        }
+    }
+    assert!(means.iter().all(|mean| mean.abs() < 1e-2), "{means:?}");
+    assert!(squares.iter().all(|square| (square - 1.0).abs() < 1e-2), "{squares:?}");
 }

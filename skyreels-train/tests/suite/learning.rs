@@ -50,7 +50,7 @@ fn three_stages() -> Vec<Stage> {
         ..Stage::new(name, train, steps, 2, LearningRate { warmup: 2, ..LearningRate::constant(1e-3) })
     };
     let begin =
-        Begin { patch_convolution: PatchConvolution::ZeroControl, projector: Projector::ZeroLast };
+        Begin { patch_convolution: PatchConvolution::ZeroControl, projector: Projector::ZeroLast, ..Begin::default() };
     vec![
         Stage { begin, ..stage("motion", &["transformer.patch_embed.proj.*"], 3) },
         stage("identity", &["transformer.patch_embed.pose_proj.*"], 2),

@@ -172,7 +172,7 @@ fn a_widened_convolution_does_what_the_narrow_one_did_and_the_projector_is_free_
 #[test]
 fn a_stage_begins_with_what_it_says_and_leaves_the_rest() {
     let begin =
-        Begin { patch_convolution: PatchConvolution::ZeroControl, projector: Projector::ZeroLast };
+        Begin { patch_convolution: PatchConvolution::ZeroControl, projector: Projector::ZeroLast, ..Begin::default() };
     let model = networks(&Device::flex().autodiff(), Precision::F32).transformer;
     let before = values(&model);
     let after = values(&begin.apply(model.clone(), 3));
