@@ -152,6 +152,9 @@ pub struct Plan {
     pub stages: Vec<Stage>,
     #[serde(skip)]
     request: PlanRequest,
+    /// No low-rank update needs the blocks as plain tensors.
+    #[serde(skip)]
+    unchanged_blocks: bool,
 }
 
 impl Plan {
@@ -235,7 +238,8 @@ impl Plan {
             stage("denoise", transformer_weights, denoise),
             stage("latents to frames", vae_weights, decode + video),
         ];
-        Ok(Self { size: request.size, latents, tokens, tiled, stages, request: *request })
+        let unchanged_blocks = model.check_without_loras().is_ok();
+        Ok(Self { size: request.size, latents, tokens, tiled, stages, request: *request, unchanged_blocks })
     }
 
     /// Estimated peak, in bytes.
@@ -264,7 +268,7 @@ impl Plan {
         if request.precision == Precision::F32 {
             smaller.push("use `--precision bf16`");
         }
-        if request.blocks == BlockWeights::Full {
+        if request.blocks == BlockWeights::Full && self.unchanged_blocks {
             smaller.push("use `--int8` or, on a card, `--offload`");
         }
         smaller.push("choose fewer `--frames`, or `--force` the run");

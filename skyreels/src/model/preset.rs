@@ -175,11 +175,11 @@ fn nano() -> [(&'static str, &'static str, Value); 5] {
     ]
 }
 
-/// The noise schedule of the small model, with an eighth of the published signal: its latents are few and smooth, and through the published
-/// noise they say so much that a denoiser would not have to look at its conditions.
+/// The noise schedule of the small model, with a thirty-second of the published signal: its latents are smooth from token to token, and
+/// through the published noise they say so much that a denoiser would not have to look at its conditions.
 fn noisier_scheduler() -> Value {
     let mut config = scheduler();
-    config["snr_shift_scale"] = json!(8.0);
+    config["snr_shift_scale"] = json!(32.0);
     config
 }
 

@@ -17,6 +17,7 @@ use super::eval::Eval;
 use super::face_args::{FaceSource, Following, Moving};
 use super::motion::MotionArgs;
 use super::prepare::Prepare;
+use super::serve::Serve;
 
 /// Portrait animation: a picture performs the expression and head motion of a video.
 #[derive(Debug, Parser)]
@@ -388,17 +389,6 @@ pub struct Train {
     /// auto, cpu, cuda, cuda:N, tch, tch:cuda:N, ndarray or ws://HOST:PORT/N; several with commas share every batch.
     #[arg(long, default_value = "auto")]
     pub device: String,
-}
-
-#[derive(Debug, ClapArgs)]
-pub struct Serve {
-    /// auto, cpu, cuda, cuda:N or ndarray; several with commas, all of one kind.
-    #[arg(long, default_value = "auto")]
-    pub device: String,
-    /// Address and port to listen at; others name it as it is reached from where they are. The traffic is not encrypted:
-    /// listen on networks that are trusted. The environment variable SKYREELS_TOKEN, set here and there, keeps strangers out.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3000")]
-    pub listen: String,
 }
 
 pub fn parse_size(text: &str) -> Result<[usize; 2], String> {

@@ -4,14 +4,25 @@ use std::env::{VarError, var};
 use std::net::TcpListener;
 use std::ops::ControlFlow;
 
+use clap::Args;
 use serde_json::json;
 use skyreels::core::device::{TOKEN_VARIABLE, open_all, serve};
 use skyreels::core::{Error as CoreError, Progress};
 
-use super::args::Serve;
 use super::report::interrupted;
 use super::source::request;
 use super::{Outcome, Reporter, Result};
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// auto, cpu, cuda, cuda:N or ndarray; several with commas, all of one kind.
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// Address and port to listen at; others name it as it is reached from where they are. The traffic is not encrypted:
+    /// listen on networks that are trusted. The environment variable SKYREELS_TOKEN, set here and there, keeps strangers out.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3000")]
+    pub listen: String,
+}
 
 pub fn run(args: &Serve, reporter: &Reporter) -> Result {
     let token = match var(TOKEN_VARIABLE) {

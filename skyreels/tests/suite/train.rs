@@ -81,6 +81,9 @@ fn a_lora_is_trained_beside_the_model_and_added_when_that_animates() {
     says(&refuse(&format!("{}:nan", lora.display())), &["strength"]);
     // Before anything is computed, not when the denoiser is loaded.
     says(&refuse(&format!("{} --int8", lora.display())), &["lora", "plain weights"]);
+    let little = refuse(&format!("{} --memory 1", lora.display()));
+    says(&little, &["1 MiB are free", "fewer `--frames`"]);
+    assert!(!little.contains("int8"), "what a LoRA does not go with is no advice: {little}");
 }
 
 #[test]
