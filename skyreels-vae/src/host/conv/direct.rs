@@ -3,7 +3,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::padded::{BORDER, Padded};
+use crate::host::padded::{BORDER, Padded};
 
 /// Vectors of neighbouring positions in a tile, with 32 registers.
 const WIDE: usize = 3;
@@ -19,11 +19,7 @@ const RUN: usize = 256;
 /// Most rows of a task.
 const ROWS: usize = 16;
 
-/// `output += conv(input) + bias` with a kernel of 3x3 positions and one or three frames.
-///
-/// # Shapes
-/// `weight` `[to, from, times, 3, 3]`, `bias` `[to]`, `output` `[batch, to, frames, height,
-/// width]` where the input has `frames + times - 1` frames and `from` channels.
+/// See [`add_conv`](super::add_conv).
 pub(super) fn add_conv(input: &Padded, weight: &[f32], bias: &[f32], output: &mut [f32]) {
     let arch = Arch::new();
     let conv = Conv { input, weight, bias, arch };
