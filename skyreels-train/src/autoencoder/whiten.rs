@@ -86,11 +86,19 @@ impl Whitening {
     /// What turns a direction of variance `v` into one of `v^(1 - strength)`, and the mean variance into 1.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for latents that do not vary.
+    /// [`Error::Invalid`] for latents that do not vary, or are not numbers.
     pub(super) fn new(moments: &Moments, strength: f64) -> Result<Self> {
-        let eigen = SymmetricEigen::new(moments.covariance());
+        let covariance = moments.covariance();
+        // Eigenvalues of what is not finite are never found.
+        if !covariance.iter().all(|value| value.is_finite()) {
+            return Err(Error::invalid(
+                "latents",
+                "some are not finite: the VAE has diverged before they were whitened",
+            ));
+        }
+        let eigen = SymmetricEigen::new(covariance);
         let largest = eigen.eigenvalues.max();
-        if !(largest.is_finite() && largest > 0.0) {
+        if largest <= 0.0 {
             return Err(Error::invalid("latents", format!("their largest variance is {largest}: nothing to whiten")));
         }
         let variances = eigen.eigenvalues.map(|variance| variance.max(LEAST_VARIANCE * largest));
@@ -218,5 +226,11 @@ mod tests {
     fn latents_that_do_not_vary_are_refused() {
         let error = Whitening::new(&moments(0.0), 0.5).unwrap_err().to_string();
         assert!(error.contains("nothing to whiten"), "{error}");
+    }
+
+    #[test]
+    fn latents_of_a_diverged_vae_are_refused() {
+        let error = Whitening::new(&moments(f32::NAN), 0.5).unwrap_err().to_string();
+        assert!(error.contains("not finite"), "{error}");
     }
 }
