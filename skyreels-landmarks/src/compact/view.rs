@@ -44,6 +44,15 @@ impl SquareView {
         Some(Self { left: (x - side / 2.0).round() as i64, top: (y - side / 2.0).round() as i64, side: side as u32 })
     }
 
+    /// The square that is `factor` times as wide, with its middle `shift` of this one's side away.
+    #[must_use]
+    pub fn moved(&self, shift: [f32; 2], factor: f32) -> Self {
+        let side = self.side as f32;
+        let stretched = (side * factor).max(1.0);
+        let place = |start: i64, shift: f32| (start as f32 + (side - stretched) / 2.0 + side * shift) as i64;
+        Self { left: place(self.left, shift[0]), top: place(self.top, shift[1]), side: stretched as u32 }
+    }
+
     /// What is seen, `side` pixels wide and high; larger pictures are averaged.
     ///
     /// # Errors

@@ -148,10 +148,8 @@ fn state(r: &mut Random) -> State {
 /// A square around the face, not quite where it should be.
 fn close(face: &Face, size: [u32; 2], r: &mut Random) -> SquareView {
     let Some(view) = SquareView::around(&face.landmarks, size) else { return SquareView::whole(size) };
-    let side = view.side as f32;
-    let stretched = (side * r.between(STRETCH[0], STRETCH[1])).max(1.0);
-    let place = |start: i64, r: &mut Random| (start as f32 + (side - stretched) / 2.0 + side * SHIFT * r.bell()) as i64;
-    SquareView { left: place(view.left, r), top: place(view.top, r), side: stretched as u32 }
+    let factor = r.between(STRETCH[0], STRETCH[1]);
+    view.moved([SHIFT * r.bell(), SHIFT * r.bell()], factor)
 }
 
 /// A square that shares nothing with the face; `None` where there is no room for one.
