@@ -95,7 +95,7 @@ impl Work {
                 let schedule = schedule()?;
                 Box::new(move || {
                     let loss = Loss::from(&schedule);
-                    let (loss, gradients) = loss_and_gradients(&model, &batch, &loss, Recompute::Blocks)?;
+                    let (loss, gradients) = loss_and_gradients(&model, &batch, &loss, Recompute::Scores)?;
                     let gradient = gradients.get(SHOWN_GRADIENT).ok_or("a gradient is missing")?;
                     Ok(vec![TensorData::from([loss as f32]), gradient.into_data()])
                 })
