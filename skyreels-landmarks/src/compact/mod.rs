@@ -1,4 +1,5 @@
-//! A small landmark network of our own: one convolutional regressor that looks twice.
+//! A small landmark network of our own: one convolutional regressor that looks closer and closer, and at
+//! last at three views whose answers are averaged.
 //!
 //! It has the same points, scores and trait as MediaPipe's networks and none of their files. It sees one face per picture,
 //! and it knows faces of the kind that it was trained on; the one that ships with the repository has seen rendered people only.
