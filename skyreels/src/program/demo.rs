@@ -141,6 +141,6 @@ pub fn run_measure(args: &Measure, reporter: &Reporter) -> Result {
         format!("  nearest to own portrait, %   {:10.1}", 100.0 * across.own_identity),
         format!("  likeness (16x16 pixels)      {:10.3}", across.likeness),
     ];
-    reporter.say(&lines.join("\n"), json!({ "event": "done", "measurement": found }));
+    reporter.result(&lines.join("\n"), json!({ "event": "done", "measurement": found }));
     Ok(Outcome::Done)
 }
