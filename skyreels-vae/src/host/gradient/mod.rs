@@ -1,7 +1,6 @@
 //! A convolution, with what comes before it, that knows its way back; on plain slices.
 
 mod activation;
-mod weight;
 
 #[cfg(test)]
 mod tests;
@@ -10,7 +9,7 @@ use activation::Normalised;
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 
-use super::conv::add_conv;
+use super::conv::{add_conv, weight_gradient};
 use super::padded::{Modulation, Padded};
 use super::values;
 
@@ -153,7 +152,7 @@ impl Convolved {
         let bias = channel_sums(&cotangent, shape);
         let padded = padded(&cotangent, shape, around);
         drop(cotangent);
-        let weight = weight::weight_gradient(&self.input, &padded, around);
+        let weight = weight_gradient(&self.input, &padded, around);
         let (batch, height, width) = (self.input.batch, self.input.height, self.input.width);
         let seen = self.input.frames;
         drop(self.input);

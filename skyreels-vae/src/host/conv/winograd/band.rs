@@ -3,7 +3,8 @@
 use pulp::{Simd, WithSimd};
 
 use super::PRODUCTS;
-use super::points::{OUT, POINTS, of_input, of_products};
+use super::plane::{Places, Scratch, Tiles, look, vector};
+use super::points::{OUT, POINTS, of_products};
 use crate::host::padded::Padded;
 
 /// All output channels of a band.
@@ -38,16 +39,6 @@ struct Sizes {
     frame: usize,
     /// Products of all output channels.
     products: usize,
-    /// Rows of a channel's pixels, one tile after the other.
-    line: usize,
-}
-
-/// Room for one channel.
-struct Scratch<'a> {
-    /// Rows at the points, `[y][row of tiles][4 * across]`.
-    lines: &'a mut [f32],
-    /// The same of the tiles to their right: a tile sees two columns of those.
-    right: &'a mut [f32],
 }
 
 impl<const TO: usize, const VECTORS: usize> WithSimd for Band<'_, TO, VECTORS> {
@@ -64,15 +55,12 @@ impl<const TO: usize, const VECTORS: usize> WithSimd for Band<'_, TO, VECTORS> {
             tiles,
             frame: PRODUCTS * self.input.channels * tiles,
             products: PRODUCTS * self.bias.len().next_multiple_of(TO) * tiles,
-            // The last vector of a row may reach beyond it.
-            line: OUT * tiles + 2 * S::F32_LANES,
         };
         let mut room = std::mem::take(self.room);
-        room.resize(self.times * sizes.frame + sizes.products + 2 * POINTS * sizes.line, 0.0);
+        room.resize(self.times * sizes.frame + sizes.products + Scratch::length(tiles, S::F32_LANES), 0.0);
         let (seen, rest) = room.split_at_mut(self.times * sizes.frame);
         let (products, rest) = rest.split_at_mut(sizes.products);
-        let (lines, right) = rest.split_at_mut(POINTS * sizes.line);
-        let mut scratch = Scratch { lines, right };
+        let mut scratch = Scratch::new(rest, tiles, S::F32_LANES);
         for frame in 0..frames {
             // Frames that the kernel has seen before keep their place.
             let new = if frame == 0 { 0 } else { self.times - 1 };
@@ -91,54 +79,15 @@ impl<const TO: usize, const VECTORS: usize> Band<'_, TO, VECTORS> {
     /// Values of a frame's tiles at the points, `[36][group of tiles][from][tile]`.
     #[inline(always)]
     fn look<S: Simd>(&self, simd: S, frame: usize, sizes: &Sizes, scratch: &mut Scratch, seen: &mut [f32]) {
-        let Scratch { lines, right } = scratch;
-        let (input, across) = (self.input, self.across);
-        let (stride, tile, tiles) = (input.stride(), VECTORS * S::F32_LANES, sizes.tiles);
-        let beyond = vec![0.0; stride];
+        let (input, tile) = (self.input, VECTORS * S::F32_LANES);
         for channel in 0..input.channels {
             let plane = input.index(self.item, self.first + frame, 0) + channel * input.channel_length();
             let plane = &input.data[plane..plane + input.plane()];
-            for row in 0..sizes.rows {
-                let mut rows = [&beyond[..]; POINTS];
-                for (y, values) in rows.iter_mut().enumerate() {
-                    let start = ((self.row + row) * OUT + y) * stride;
-                    *values = plane.get(start..start + stride).unwrap_or(&beyond);
-                }
-                let start = row * OUT * across;
-                for x in (0..OUT * across + POINTS - OUT).step_by(S::F32_LANES) {
-                    let mut values = zeros_of(simd);
-                    for (value, row) in values.iter_mut().zip(rows) {
-                        *value = match row.get(x..x + S::F32_LANES) {
-                            Some(row) => vector(simd, row),
-                            None => simd.partial_load_f32s(row.get(x..).unwrap_or_default()),
-                        };
-                    }
-                    for (y, value) in of_input(simd, values).into_iter().enumerate() {
-                        let start = y * sizes.line + start + x;
-                        store(simd, value, &mut lines[start..start + S::F32_LANES]);
-                        if x >= OUT {
-                            store(simd, value, &mut right[start - OUT..start - OUT + S::F32_LANES]);
-                        } else if S::F32_LANES > OUT {
-                            right[start..start + S::F32_LANES - OUT]
-                                .copy_from_slice(&lines[start + OUT..start + S::F32_LANES]);
-                        }
-                    }
-                }
-            }
-            for y in 0..POINTS {
-                let (lines, right) = (&lines[y * sizes.line..], &right[y * sizes.line..]);
-                for (group, start) in (0..tiles).step_by(tile).enumerate() {
-                    for lane in (0..tile).step_by(S::F32_LANES) {
-                        let pixels = OUT * (start + lane)..OUT * (start + lane + S::F32_LANES);
-                        let [a, b, c, d] = columns(simd, &lines[pixels.clone()]);
-                        let [e, f, ..] = columns(simd, &right[pixels]);
-                        for (x, value) in of_input(simd, [a, b, c, d, e, f]).into_iter().enumerate() {
-                            let place = ((y * POINTS + x) * (tiles / tile) + group) * input.channels + channel;
-                            store(simd, value, &mut seen[place * tile + lane..][..S::F32_LANES]);
-                        }
-                    }
-                }
-            }
+            let (stride, rows, across) = (input.stride(), sizes.rows, self.across);
+            let tiles = Tiles { plane, stride, width: stride, row: self.row, rows, across };
+            let group = input.channels * tile;
+            let places = Places { point: sizes.tiles / tile * group, tiles: tile, group, first: channel * tile };
+            look(simd, &tiles, sizes.tiles, scratch, &places, seen);
         }
     }
 
@@ -180,7 +129,7 @@ impl<const TO: usize, const VECTORS: usize> Band<'_, TO, VECTORS> {
     #[inline(always)]
     fn write<S: Simd>(&mut self, simd: S, frame: usize, sizes: &Sizes, products: &[f32], scratch: &mut Scratch) {
         let (tiles, across, width) = (sizes.tiles, self.across, self.input.width);
-        let (frames, lines) = (self.outputs.len() / self.bias.len(), &mut *scratch.lines);
+        let frames = self.outputs.len() / self.bias.len();
         for (to, products) in products.chunks_exact(PRODUCTS * tiles).take(self.bias.len()).enumerate() {
             for start in (0..tiles).step_by(S::F32_LANES) {
                 let mut columns = [zeros_of(simd); OUT];
@@ -200,13 +149,13 @@ impl<const TO: usize, const VECTORS: usize> Band<'_, TO, VECTORS> {
                     }
                 }
                 for (y, row) in rows.into_iter().enumerate() {
-                    let line = &mut lines[y * sizes.line + OUT * start..][..OUT * S::F32_LANES];
+                    let line = &mut scratch.line(y)[OUT * start..][..OUT * S::F32_LANES];
                     S::as_mut_simd_f32s(line).0.copy_from_slice(&simd.interleave_shfl_f32s(row));
                 }
             }
             let bias = self.bias[to];
             for (row, output) in self.outputs[to * frames + frame].chunks_mut(width).enumerate() {
-                let line = &lines[row % OUT * sizes.line + row / OUT * OUT * across..][..width];
+                let line = &scratch.line(row % OUT)[row / OUT * OUT * across..][..width];
                 for (out, value) in output.iter_mut().zip(line) {
                     *out += value + bias;
                 }
@@ -215,25 +164,7 @@ impl<const TO: usize, const VECTORS: usize> Band<'_, TO, VECTORS> {
     }
 }
 
-/// The four columns of neighbouring tiles. Which tile is in which lane is up to the machine, but the same in all columns,
-/// and undone where the outputs are put together.
-#[inline(always)]
-fn columns<S: Simd>(simd: S, pixels: &[f32]) -> [S::f32s; OUT] {
-    let pixels = S::as_simd_f32s(pixels).0;
-    simd.deinterleave_shfl_f32s([pixels[0], pixels[1], pixels[2], pixels[3]])
-}
-
 #[inline(always)]
 fn zeros_of<S: Simd>(simd: S) -> [S::f32s; POINTS] {
     [simd.splat_f32s(0.0); POINTS]
-}
-
-#[inline(always)]
-fn vector<S: Simd>(_: S, values: &[f32]) -> S::f32s {
-    S::as_simd_f32s(values).0[0]
-}
-
-#[inline(always)]
-fn store<S: Simd>(_: S, value: S::f32s, out: &mut [f32]) {
-    S::as_mut_simd_f32s(out).0[0] = value;
 }

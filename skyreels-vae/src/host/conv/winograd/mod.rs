@@ -2,17 +2,20 @@
 //! 144. Frames of the kernel are summed up before the way back, so that it and the way there are passed once.
 
 mod band;
+mod gradient;
+mod plane;
 mod points;
+
+pub(super) use gradient::weight_gradient;
 
 use band::Band;
 use points::{POINTS, of_kernels};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::KERNEL;
 use crate::host::padded::Padded;
 
-/// Kernel width along height and width.
-const KERNEL: usize = 3;
 /// Products of a tile and a pair of channels.
 const PRODUCTS: usize = POINTS * POINTS;
 /// Registers that eight output channels by three vectors of tiles need; with fewer it is six by two.

@@ -1,22 +1,18 @@
-//! The gradient of a convolution with respect to its kernel.
+//! The gradient with respect to the kernel: sums of products in registers.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use crate::host::conv::KERNEL;
 use crate::host::padded::{BORDER, Padded};
 
-/// Rows and columns of a kernel.
-const KERNEL: usize = 3;
 /// Output channels whose sums share the registers with the three columns of a row of the kernel.
 const TO: usize = 8;
 /// Positions after which sums leave their registers: the rows of all channels of a tile stay in the second cache.
 const POSITIONS: usize = 4096;
 
-/// `[to, from, times, 3, 3]` from the input of a convolution and the cotangent of its output.
-///
-/// The cotangent has `around` frames of zeros before and after it, and zeros around its frames like the input. Sums are
-/// made in one order, whatever the number of threads.
-pub(super) fn weight_gradient(input: &Padded, cotangent: &Padded, around: usize) -> Vec<f32> {
+/// See [`weight_gradient`](super::super::weight_gradient).
+pub(in crate::host::conv) fn weight_gradient(input: &Padded, cotangent: &Padded, around: usize) -> Vec<f32> {
     let frames = cotangent.frames - 2 * around;
     let times = input.frames + 1 - frames;
     let taps = times * KERNEL * KERNEL;

@@ -1,16 +1,19 @@
-//! The convolution: tiles of outputs in registers, no matrix of patches.
+//! The convolution as it is written: tiles of outputs in registers, no matrix of patches.
+
+mod gradient;
+
+pub(super) use gradient::weight_gradient;
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::KERNEL;
 use crate::host::padded::{BORDER, Padded};
 
 /// Vectors of neighbouring positions in a tile, with 32 registers.
 const WIDE: usize = 3;
 /// The same with 16 registers.
 const NARROW: usize = 2;
-/// Kernel width along height and width.
-const KERNEL: usize = 3;
 /// Input channels that are summed up in registers: their weights stay in the first cache, their rows
 /// in the second.
 const CHANNELS: usize = 16;
