@@ -6,7 +6,7 @@ use serde_json::Value;
 use skyreels::core::Limits;
 use skyreels::core::media::VideoReader;
 
-use crate::common::{GOLDEN, accepted, demo, events, refused, run, says, skyreels, tiny};
+use crate::common::{GOLDEN, accepted, demo, events, refused, run, says, tiny};
 
 #[test]
 fn the_first_command_of_the_readme_makes_a_video() {
@@ -231,7 +231,7 @@ fn verify_goes_on_after_a_damaged_golden_file() {
 #[cfg(not(feature = "cuda"))]
 #[test]
 fn a_device_that_is_not_there_is_named_with_its_feature() {
-    let output = skyreels().args(["verify", "--golden", GOLDEN, "--device", "cuda:7"]).output().unwrap();
+    let output = crate::common::skyreels().args(["verify", "--golden", GOLDEN, "--device", "cuda:7"]).output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2));
     says(&error, &["`cuda:7`", "`--features cuda`"]);
