@@ -17,7 +17,7 @@ pub struct Pieces {
     nodes: Mutex<Vec<Node>>,
 }
 
-/// A leaf, and where its value comes from.
+/// A leaf, and where its value comes from. It asks for a gradient where something that is trained leads to it.
 struct Node {
     leaf: Tensor<5>,
     source: Source,
@@ -52,13 +52,20 @@ impl std::fmt::Debug for Pieces {
 
 impl Tape for Pieces {
     fn leaf(&self, x: Tensor<5>) -> Leaf {
-        self.push(x.clone().inner(), Source::Piece(x))
+        let trained = x.is_tracked();
+        self.push(x.clone().inner(), Source::Piece(x), trained)
     }
 
     fn convolution(&self, x: &Leaf, convolution: Convolution) -> Leaf {
         let Convolution { before, weight: (weight, kernel), bias, earlier, sum } = convolution;
+        let tracked = |tensor: &Tensor<5>| tensor.is_tracked();
+        let mut trained = tracked(&x.value)
+            || kernel.is_tracked()
+            || bias.as_ref().is_some_and(|(_, bias)| bias.is_tracked())
+            || sum.as_ref().is_some_and(|leaf| tracked(&leaf.value));
         let (modulation, before) = match before {
             Before::Activation { gain, offset, groups, epsilon } => {
+                trained |= tracked(&gain) || tracked(&offset);
                 let [plain_gain, plain_offset] = [&gain, &offset].map(|tensor| tensor.clone().inner());
                 let before = Before::Activation { gain: plain_gain, offset: plain_offset, groups, epsilon };
                 (Some((gain, offset)), before)
@@ -73,7 +80,7 @@ impl Tape for Pieces {
             differentiate::Convolved::of(x.value.clone().inner(), before, kernel.inner(), shift, before_these, added)
         };
         let convolved = Convolved { own, of: x.place, sum, earlier, modulation, weight, bias };
-        self.push(y, Source::Convolution(convolved))
+        self.push(y, Source::Convolution(convolved), trained)
     }
 }
 
@@ -96,8 +103,8 @@ impl Pieces {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, value: Tensor<5>, source: Source) -> Leaf {
-        let value = Tensor::from_inner(value).require_grad();
+    fn push(&self, value: Tensor<5>, source: Source, trained: bool) -> Leaf {
+        let value = Tensor::from_inner(value).set_require_grad(trained);
         let mut nodes = self.lock();
         nodes.push(Node { leaf: value.clone(), source });
         Leaf { value, place: nodes.len() - 1 }
@@ -114,15 +121,17 @@ impl Pieces {
         let mut sum = differentiate(loss.backward(), module, &nodes, &mut cotangents);
         while let Some(Node { leaf, source }) = nodes.pop() {
             let later_frames = later.remove(&nodes.len());
-            let cotangent = match cotangents.pop().flatten() {
+            let cotangent = cotangents.pop().flatten();
+            if !leaf.is_require_grad() {
+                continue;
+            }
+            let cotangent = match cotangent {
                 Some(cotangent) => cotangent,
                 // The loss does not look at these frames, but the convolution of those after them does.
                 None if later_frames.is_some() => leaf.inner().zeros_like(),
                 None => continue,
             };
             match source {
-                // Nothing that is trained leads to it: the frames, for example.
-                Source::Piece(end) if !end.is_tracked() => {}
                 Source::Piece(end) => {
                     let gradients = (end * Tensor::from_inner(cotangent)).sum().backward();
                     sum.add(differentiate(gradients, module, &nodes, &mut cotangents));

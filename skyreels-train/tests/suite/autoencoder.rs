@@ -12,7 +12,7 @@ use skyreels_core::{Precision, Progress};
 use skyreels_train::autoencoder::{Autoencoder, ReconstructionLoss};
 use skyreels_train::autoencoder::{AutoencoderSettings, AutoencoderTask};
 use skyreels_train::data::Dataset;
-use skyreels_train::optimise::{Gradients, LearningRate, Pieces};
+use skyreels_train::optimise::{Gradients, LearningRate, Patterns, Pieces, keys, trainable_only};
 use skyreels_train::run::{RunSettings, Task, Trainer};
 use skyreels_train::stage::{Begin, Latents, Stage};
 use skyreels_vae::differentiate::Tape;
@@ -51,8 +51,21 @@ fn a_tiny_vae_reconstructs_people_it_has_never_seen_clearly_better_than_at_first
 
 #[test]
 fn in_pieces_the_gradients_are_those_of_the_whole_graph() {
+    in_pieces_like_the_whole("vae.*");
+}
+
+#[test]
+fn in_pieces_a_half_that_is_frozen_gets_no_gradients_and_changes_none() {
+    in_pieces_like_the_whole("vae.decoder.*");
+    in_pieces_like_the_whole("vae.encoder.*");
+}
+
+fn in_pieces_like_the_whole(trained: &str) {
     let device = Device::flex().autodiff();
     let networks = Autoencoder { vae: random(CausalVae::new(&vae(), &device).unwrap(), 5, Precision::F32) };
+    let patterns = Patterns { train: vec![trained.to_owned()], freeze: Vec::new() };
+    let trained = keys(&networks, &patterns, "gradients").unwrap();
+    let networks = trainable_only(networks, &trained);
     // Smooth: where an absolute value has its kink, rounding decides on the slope.
     let loss = ReconstructionLoss { l1: 0.0, l2: 1.0, edges: 0.0, kl: 0.1 };
     // Two batches of frames: what is kept between them has gradients too.
@@ -76,6 +89,7 @@ fn in_pieces_the_gradients_are_those_of_the_whole_graph() {
     let [a, b] = [whole_loss, pieces_loss].map(|loss| loss.into_scalar::<f32>());
     assert!((a - b).abs() < 1e-4 * a, "{a} {b}");
     assert_eq!(ours.keys().collect::<Vec<_>>(), whole.keys().collect::<Vec<_>>());
+    assert!(whole.keys().all(|key| trained.contains(key)));
     let mut worst = (0.0, String::new());
     for key in whole.keys() {
         let [ours, theirs] = [&ours, &whole].map(|gradients| gradients.get(key).unwrap());
