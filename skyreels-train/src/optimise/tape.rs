@@ -122,6 +122,7 @@ impl Pieces {
         while let Some(Node { leaf, source }) = nodes.pop() {
             let later_frames = later.remove(&nodes.len());
             let cotangent = cotangents.pop().flatten();
+            // Nothing that is trained leads to it: the frames, for example.
             if !leaf.is_require_grad() {
                 continue;
             }
