@@ -82,6 +82,21 @@ mod tests {
         (0..count as u32).map(number).collect()
     }
 
+    /// Sizes that one pass has no room for: several rows of tiles, several frames, several groups of output channels.
+    #[test]
+    fn gradients_of_parts_add_up() {
+        for (from, to, [frames, height, width]) in
+            [(128, 8, [2, 96, 96]), (128, 9, [9, 32, 36]), (512, 160, [1, 16, 16])]
+        {
+            let input = noisy([1, from, frames + 2, height, width], 0, 1);
+            let cotangent = noisy([1, to, frames, height, width], 2, 2);
+            let direct = direct::weight_gradient(&input, &cotangent, 2);
+            let fewer = winograd::weight_gradient(&input, &cotangent, 2);
+            let far = far(&direct, &fewer);
+            assert!(far <= TOLERANCE, "{from} to {to}: {far}");
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
 

@@ -238,13 +238,14 @@ impl<const TO: usize, const FROM: usize> WithSimd for Products<'_, TO, FROM> {
     }
 }
 
-/// `[to, from, times, 3, 3]` from the sums at the points, `[36][blocks of to][from][times]`.
-fn kernels(sums: &[f32], to: usize, rows: usize, from: usize, times: usize) -> Vec<f32> {
+/// `[to, from, times, 3, 3]` from the sums at the points, `[36][whole][from][times]`, where `whole` are the output channels in whole
+/// blocks.
+fn kernels(sums: &[f32], to: usize, whole: usize, from: usize, times: usize) -> Vec<f32> {
     let pairs = from * times;
     let mut kernels = vec![0.0; to * pairs * KERNEL * KERNEL];
     kernels.par_chunks_mut(pairs * KERNEL * KERNEL).enumerate().for_each(|(to, kernels)| {
         for (pair, kernel) in kernels.chunks_exact_mut(KERNEL * KERNEL).enumerate() {
-            let at = |point: usize| sums[(point * rows + to) * pairs + pair];
+            let at = |point: usize| sums[(point * whole + to) * pairs + pair];
             let rows: [[f32; KERNEL]; POINTS] =
                 std::array::from_fn(|y| to_kernel(std::array::from_fn(|x| at(y * POINTS + x))));
             for x in 0..KERNEL {
