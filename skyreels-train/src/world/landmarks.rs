@@ -1,6 +1,6 @@
 //! True landmarks: the 478 points of the face mesh on the drawn head.
 
-use skyreels_landmarks::draw::contours::{FACE_OVAL, LEFT_EYE, LEFT_IRIS, NOSE_TIP, RIGHT_EYE, RIGHT_IRIS};
+use skyreels_landmarks::draw::contours::{FACE_OVAL, LEFT_EYE, MESH_POINTS, NOSE_TIP, RIGHT_EYE};
 use skyreels_landmarks::{Face as FoundFace, LANDMARKS};
 
 use super::brows::Brows;
@@ -41,6 +41,9 @@ const NOSE: [(usize, [f32; 2]); 14] = [
 /// Half axes of the face oval on the chart, and the height of its middle.
 const OVAL: [f32; 2] = [7.35, 8.95];
 const OVAL_MIDDLE: f32 = -0.5;
+/// How far outside of a triangle a place may lie that counts as inside, as a weight, and more than that in centimetres of the chart.
+const OUTSIDE: f32 = 1e-4;
+const EDGE: f32 = 0.01;
 
 /// Where a landmark sits on the mesh.
 #[derive(Debug, Clone, Copy)]
@@ -61,30 +64,29 @@ fn on(corner: u32) -> Attachment {
 
 impl Attachments {
     pub(super) fn new(face: &Face, mesh: &Mesh, brows: &Brows) -> Self {
-        let mut charted: Vec<Option<[f32; 2]>> = scattered();
+        let mut charted = scattered();
         for (i, index) in FACE_OVAL.into_iter().enumerate() {
             let angle = std::f32::consts::TAU * i as f32 / FACE_OVAL.len() as f32;
-            charted[index] = Some([OVAL[0] * angle.sin(), OVAL_MIDDLE + OVAL[1] * angle.cos()]);
+            charted[index] = [OVAL[0] * angle.sin(), OVAL_MIDDLE + OVAL[1] * angle.cos()];
         }
         let tip = face.skull().nose_tip();
         for (index, [x, y]) in NOSE {
-            charted[index] = Some([x, tip + y]);
+            charted[index] = [x, tip + y];
         }
         for (rows, sign) in [(RIGHT_BROW, -1.0), (LEFT_BROW, 1.0)] {
             for (upper, row) in rows.into_iter().enumerate() {
                 for (k, index) in row.into_iter().enumerate() {
-                    charted[index] = Some(brows.edge(1.0 - k as f32 / 4.0, upper == 1, sign));
+                    charted[index] = brows.edge(1.0 - k as f32 / 4.0, upper == 1, sign);
                 }
             }
         }
-        let chart = Chart::new(mesh);
-        let mut points: Vec<Attachment> =
-            charted.into_iter().map(|place| chart.attach(place.unwrap_or_default())).collect();
+        // Eyes and mouth have rings of corners of their own, in the middle of which there is no skin to look for.
+        let mut rings: [Option<Attachment>; MESH_POINTS] = [None; MESH_POINTS];
         for (side, contour) in [RIGHT_EYE, LEFT_EYE].into_iter().enumerate() {
             for (k, index) in contour.into_iter().enumerate() {
                 // The contour runs below first, the ring above.
                 let i = (EYE_POINTS - k * EYE_POINTS / contour.len()) % EYE_POINTS;
-                points[index] = on(face.lid_edges[side] + i as u32);
+                rings[index] = Some(on(face.lid_edges[side] + i as u32));
             }
         }
         for (ring, edges) in LIPS.into_iter().enumerate() {
@@ -94,11 +96,13 @@ impl Attachments {
                 for (k, index) in indices.into_iter().enumerate() {
                     let i = k * MOUTH_POINTS / 20;
                     let i = if lower == 1 { (MOUTH_POINTS - i) % MOUTH_POINTS } else { i };
-                    points[index] = on((first + i) as u32);
+                    rings[index] = Some(on((first + i) as u32));
                 }
             }
         }
-        Self { points }
+        let chart = Chart::new(mesh);
+        let points = rings.into_iter().zip(charted).map(|(ring, place)| ring.unwrap_or_else(|| chart.attach(place)));
+        Self { points: points.collect() }
     }
 
     /// All 478 points in the head's frame.
@@ -107,20 +111,17 @@ impl Attachments {
             let corners = point.corners.iter().zip(point.weights);
             corners.fold(V3::ZERO, |sum, (corner, weight)| sum + places[*corner as usize] * weight)
         };
-        let mut landmarks: Vec<V3> = self.points.iter().map(place).collect();
-        for (first, iris) in [RIGHT_IRIS, LEFT_IRIS].into_iter().zip(irises) {
-            landmarks[first..first + iris.len()].copy_from_slice(iris);
-        }
-        landmarks
+        // The mesh comes first, then the right iris, then the left one.
+        self.points.iter().map(place).chain(irises.iter().flatten().copied()).collect()
     }
 }
 
 /// Points of no special meaning, spread evenly over the face like the seeds of a sunflower.
-fn scattered() -> Vec<Option<[f32; 2]>> {
+fn scattered() -> Vec<[f32; 2]> {
     const GOLDEN_ANGLE: f32 = 2.399_963_2;
     let seed = |i: usize| {
         let (radius, angle) = (0.9 * (i as f32 / LANDMARKS as f32).sqrt(), i as f32 * GOLDEN_ANGLE);
-        Some([OVAL[0] * radius * angle.sin(), OVAL_MIDDLE + OVAL[1] * radius * angle.cos()])
+        [OVAL[0] * radius * angle.sin(), OVAL_MIDDLE + OVAL[1] * radius * angle.cos()]
     };
     (0..LANDMARKS).map(seed).collect()
 }
@@ -128,23 +129,42 @@ fn scattered() -> Vec<Option<[f32; 2]>> {
 /// The skin's triangles spread flat.
 struct Chart<'a> {
     mesh: &'a Mesh,
+    triangles: Vec<Flat>,
+}
+
+/// A triangle of the chart.
+struct Flat {
+    corners: [u32; 3],
+    /// Smallest and largest coordinates: most triangles need no closer look.
+    low: [f32; 2],
+    high: [f32; 2],
 }
 
 impl<'a> Chart<'a> {
     fn new(mesh: &'a Mesh) -> Self {
-        Self { mesh }
+        let skin = mesh.triangles.iter().zip(&mesh.parts).filter(|(_, part)| **part == Part::Skin);
+        let triangles = skin.map(|(&corners, _)| {
+            let places = corners.map(|corner| mesh.corners[corner as usize].chart);
+            let bound = |pick: fn(f32, f32) -> f32| {
+                [0, 1].map(|axis| places.map(|place| place[axis]).into_iter().reduce(pick).unwrap_or_default())
+            };
+            Flat { corners, low: bound(f32::min), high: bound(f32::max) }
+        });
+        Self { mesh, triangles: triangles.collect() }
     }
 
     /// Where a chart place sits on the mesh; in an opening, the corner next to it.
     fn attach(&self, place: [f32; 2]) -> Attachment {
-        let skin = self.mesh.triangles.iter().zip(&self.mesh.parts).filter(|(_, part)| **part == Part::Skin);
-        let found = skin.clone().find_map(|(corners, _)| self.inside(*corners, place));
+        let near = |triangle: &&Flat| {
+            (0..2).all(|axis| (triangle.low[axis] - EDGE..=triangle.high[axis] + EDGE).contains(&place[axis]))
+        };
+        let found = self.triangles.iter().filter(near).find_map(|triangle| self.inside(triangle.corners, place));
         found.unwrap_or_else(|| {
             let squared = |corner: u32| {
                 let chart = self.mesh.corners[corner as usize].chart;
                 (chart[0] - place[0]).powi(2) + (chart[1] - place[1]).powi(2)
             };
-            let corners = skin.flat_map(|(corners, _)| *corners);
+            let corners = self.triangles.iter().flat_map(|triangle| triangle.corners);
             on(corners.min_by(|a, b| squared(*a).total_cmp(&squared(*b))).unwrap_or_default())
         })
     }
@@ -156,7 +176,7 @@ impl<'a> Chart<'a> {
         let third = ((b[0] - a[0]) * (y - a[1]) - (x - a[0]) * (b[1] - a[1])) / area;
         let weights = [1.0 - second - third, second, third];
         // Hanging corners share their place: their triangles have no area.
-        (area > 1e-6 && weights.iter().all(|weight| *weight >= -1e-4)).then_some(Attachment { corners, weights })
+        (area > 1e-6 && weights.iter().all(|weight| *weight >= -OUTSIDE)).then_some(Attachment { corners, weights })
     }
 }
 
@@ -165,7 +185,10 @@ pub(super) fn face(posed: &Posed, size: [u32; 2]) -> FoundFace {
     let camera = Camera::of(size);
     let State { expression, pose } = &posed.state;
     let (turn, place) = (pose.turn(), pose.shift() + posed.person.palette.standing);
-    let scale = camera.per_centimetre(-place.z) / size[0] as f32;
+    // MediaPipe's geometry takes the mean of the mesh to be where depth has the scale of x; only then does it find this very head.
+    let depths = posed.landmarks[..MESH_POINTS].iter().map(|point| turn.apply(*point).z);
+    let middle = place.z + depths.sum::<f32>() / MESH_POINTS as f32;
+    let scale = camera.per_centimetre(-middle) / size[0] as f32;
     let seen = |point: &V3| {
         let turned = turn.apply(*point);
         let [x, y, _] = camera.project(turned + place);

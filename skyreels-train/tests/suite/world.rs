@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 use skyreels_core::Frame;
-use skyreels_landmarks::draw::contours::{LEFT_IRIS, NOSE_TIP, RIGHT_IRIS, lips};
+use skyreels_landmarks::draw::contours::{LEFT_IRIS, MESH_POINTS, NOSE_TIP, RIGHT_IRIS, lips};
 use skyreels_landmarks::draw::{Border, guide2d};
 use skyreels_landmarks::{
-    BLENDSHAPE_NAMES, BLENDSHAPES, LANDMARKS, MeshRetargeter, Motion, PortraitFace, Retargeter, guide_frame,
+    BLENDSHAPE_NAMES, BLENDSHAPES, Face, LANDMARKS, MeshRetargeter, Motion, PortraitFace, Retargeter, guide_frame,
 };
 
 use skyreels_train::world::{Expression, Identity, Label, Performance, Person, Pose, Rendered, Scene, State};
@@ -234,6 +234,14 @@ fn left_is_the_persons_left() {
     assert!(moved(&smiling, 291) > 0.005 && moved(&smiling, 61).abs() < 0.002);
 }
 
+/// Where a point of the head is before the camera, in centimetres.
+fn seen_at(face: &Face, [x, y, z]: &[f32; 3]) -> [f32; 3] {
+    [0, 1, 2].map(|row| {
+        let [a, b, c, t] = face.matrix[row];
+        a * x + b * y + c * z + t
+    })
+}
+
 #[test]
 fn a_face_is_explained_by_its_own_matrix() {
     let person = Person::from_seed(6);
@@ -245,14 +253,22 @@ fn a_face_is_explained_by_its_own_matrix() {
         let portrait = PortraitFace::new(&face, size).unwrap();
         assert_eq!(portrait.landmarks(), face.landmarks);
         let field = 2.0 * (63.0f32 / 2.0).to_radians().tan();
+        // The way back from landmarks alone, as MediaPipe's geometry goes it: the mesh is where a centimetre is a centimetre.
+        let mesh = &face.landmarks[..MESH_POINTS];
+        let depth = mesh.iter().map(|landmark| landmark[2]).sum::<f32>() / MESH_POINTS as f32;
+        let distance = face.head_points[..MESH_POINTS].iter().map(|point| -seen_at(&face, point)[2]).sum::<f32>()
+            / MESH_POINTS as f32;
         for (point, landmark) in face.head_points.iter().zip(&face.landmarks) {
-            let [x, y, z] = [0, 1, 2].map(|row| {
-                let [a, b, c, t] = face.matrix[row];
-                a * point[0] + b * point[1] + c * point[2] + t
-            });
+            let [x, y, z] = seen_at(&face, point);
             let aspect = size[0] as f32 / size[1] as f32;
             let seen = [0.5 + x / (-z * field * aspect), 0.5 - y / (-z * field)];
             assert!((seen[0] - landmark[0]).abs() < 1e-4 && (seen[1] - landmark[1]).abs() < 1e-4);
+            let far = distance * ((landmark[2] - depth) * field * aspect + 1.0);
+            let again = [(landmark[0] - 0.5) * field * aspect * far, (0.5 - landmark[1]) * field * far, -far];
+            assert!(
+                again.iter().zip([x, y, z]).all(|(again, place)| (again - place).abs() < 2e-3),
+                "{again:?} {x} {y} {z}"
+            );
         }
     }
 }
