@@ -1,6 +1,8 @@
 //! What the landmark network is shown.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use image::Rgb;
 use rayon::prelude::*;
@@ -18,14 +20,25 @@ const SIDES: [u32; 5] = [80, 96, 112, 128, 144];
 const HEIGHTS: [f32; 2] = [27.0, 95.0];
 /// How much livelier than in a performance a head may be.
 const LIVELY: [f32; 2] = [0.6, 1.7];
-/// Shares of samples: a square without a face, the whole picture. The others are close.
+/// Share of samples that are a square without a face.
 const WITHOUT: f32 = 0.07;
-const WHOLE: f32 = 0.35;
-/// How far a close view may lie from where it should, and by which factor it may be larger, in shares of its side.
-const SHIFT: f32 = 0.12;
-const STRETCH: [f32; 2] = [0.8, 1.35];
+/// Shares of the views of a face: the whole picture, and one as the last look has it. The others are close.
+const WHOLE: f32 = 0.2;
+const LAST: f32 = 0.5;
+/// How far a view may lie from where it should, in shares of its side, and by which factors it may be larger.
+struct Looseness {
+    shift: f32,
+    stretch: [f32; 2],
+}
+/// Close: what a look at the whole picture leads to, or a face that has moved since the frame before.
+const LOOSE: Looseness = Looseness { shift: 0.12, stretch: [0.8, 1.35] };
+/// The last look: what it says is what counts.
+const TIGHT: Looseness = Looseness { shift: 0.05, stretch: [0.92, 1.14] };
+/// Renderings that are made at a time. All are seen once before the first is seen again: a batch of many people says more than one
+/// of many views of a few.
+const ROUND: u64 = 512;
 /// Samples that are made of one rendering, each with its own view, exposure and grain: to render takes longer than to learn from it.
-const VIEWS: u64 = 4;
+const VIEWS: u64 = 8;
 /// Purposes of the random numbers.
 const RENDERING: u64 = 40;
 const VIEW: u64 = 41;
@@ -41,43 +54,43 @@ pub struct Sample {
     pub scores: [f32; BLENDSHAPES],
 }
 
-/// An endless, numbered supply of samples; the same number gives the same sample.
+/// An endless, numbered supply of samples; the same number gives the same sample. Clones share the renderings that they keep.
 #[derive(Debug, Clone)]
 pub struct Samples {
-    /// Seeds of the people that are shown.
-    pub identities: Range<u64>,
-    /// Seed of everything else.
-    pub seed: u64,
-    /// Pixels of a side.
-    pub side: u32,
+    identities: Range<u64>,
+    seed: u64,
+    side: u32,
+    /// By their numbers, as long as they are needed again.
+    kept: Arc<Mutex<BTreeMap<u64, Arc<Rendering>>>>,
 }
 
 impl Samples {
+    /// People of these seeds in squares of `side` pixels; `seed` decides everything else.
+    pub fn new(identities: Range<u64>, seed: u64, side: u32) -> Self {
+        Self { identities, seed, side, kept: Arc::default() }
+    }
+
     /// Samples by their numbers, rendered on all cores.
     ///
     /// # Errors
     /// Those of cutting and resizing.
     pub fn batch(&self, numbers: Range<u64>) -> Result<Vec<Sample>> {
-        let renderings = numbers.start / VIEWS..numbers.end.div_ceil(VIEWS);
-        let of_renderings: Vec<Vec<Sample>> = renderings
-            .into_par_iter()
-            .map(|number| {
-                let rendering = self.rendering(number);
-                let own = number * VIEWS..(number + 1) * VIEWS;
-                (own.start.max(numbers.start)..own.end.min(numbers.end))
-                    .map(|number| self.view(&rendering, number))
-                    .collect()
-            })
-            .collect::<Result<_>>()?;
-        Ok(of_renderings.into_iter().flatten().collect())
+        let renderings = self.renderings(numbers.clone().map(rendering_of).collect());
+        numbers.into_par_iter().map(|number| self.view(&renderings[&rendering_of(number)], number)).collect()
     }
 
-    /// One sample.
-    ///
-    /// # Errors
-    /// Those of cutting and resizing.
-    pub fn get(&self, number: u64) -> Result<Sample> {
-        self.view(&self.rendering(number / VIEWS), number)
+    /// Renderings by their numbers; those of other rounds are forgotten.
+    fn renderings(&self, numbers: BTreeSet<u64>) -> BTreeMap<u64, Arc<Rendering>> {
+        // Nobody holds the lock while cores render: one that waits for the others may take up work that asks for it.
+        let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let rounds: BTreeSet<u64> = numbers.iter().map(|number| number / ROUND).collect();
+        kept().retain(|number, _| rounds.contains(&(number / ROUND)));
+        let mut found = kept().clone();
+        let missing: Vec<u64> = numbers.into_iter().filter(|number| !found.contains_key(number)).collect();
+        let made: Vec<_> = missing.into_par_iter().map(|number| (number, Arc::new(self.rendering(number)))).collect();
+        kept().extend(made.iter().cloned());
+        found.extend(made);
+        found
     }
 
     fn random(&self, number: u64, purpose: u64) -> Random {
@@ -111,7 +124,7 @@ impl Samples {
         } else if r.chance(WHOLE) {
             (SquareView::whole(*size), true)
         } else {
-            (close(face, *size, r), true)
+            (close(face, *size, if r.chance(LAST) { TIGHT } else { LOOSE }, r), true)
         };
         let picture = view.cut(&frame, self.side)?;
         let points = shown.then(|| face.landmarks.iter().map(|point| view.to_view(*point, *size)).collect());
@@ -119,7 +132,13 @@ impl Samples {
     }
 }
 
+/// The rendering that a sample shows.
+fn rendering_of(number: u64) -> u64 {
+    number / (ROUND * VIEWS) * ROUND + number % ROUND
+}
+
 /// A picture of somebody.
+#[derive(Debug)]
 struct Rendering {
     frame: Frame,
     face: Face,
@@ -146,10 +165,10 @@ fn state(r: &mut Random) -> State {
 }
 
 /// A square around the face, not quite where it should be.
-fn close(face: &Face, size: [u32; 2], r: &mut Random) -> SquareView {
+fn close(face: &Face, size: [u32; 2], Looseness { shift, stretch }: Looseness, r: &mut Random) -> SquareView {
     let Some(view) = SquareView::around(&face.landmarks, size) else { return SquareView::whole(size) };
-    let factor = r.between(STRETCH[0], STRETCH[1]);
-    view.moved([SHIFT * r.bell(), SHIFT * r.bell()], factor)
+    let factor = r.between(stretch[0], stretch[1]);
+    view.moved([shift * r.bell(), shift * r.bell()], factor)
 }
 
 /// A square that shares nothing with the face; `None` where there is no room for one.

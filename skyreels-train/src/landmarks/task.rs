@@ -51,6 +51,8 @@ pub struct LandmarkSettings {
 pub struct LandmarkTask {
     settings: LandmarkSettings,
     device: Device,
+    samples: Samples,
+    held_out: Samples,
 }
 
 impl LandmarkTask {
@@ -60,21 +62,20 @@ impl LandmarkTask {
     /// Those of [`CompactConfig::validate`].
     pub fn new(settings: LandmarkSettings, device: &Device) -> Result<Self> {
         settings.network.validate()?;
-        Ok(Self { settings, device: device.clone() })
+        let of = |[first, end]: [u64; 2], seed| Samples::new(first..end, seed, settings.network.side as u32);
+        let samples = of(settings.identities, settings.seed);
+        let held_out = of(settings.held_out, !settings.seed);
+        Ok(Self { settings, device: device.clone(), samples, held_out })
     }
 
     /// The samples that are trained on.
-    pub fn samples(&self) -> Samples {
-        self.samples_of(self.settings.identities, self.settings.seed)
+    pub fn samples(&self) -> &Samples {
+        &self.samples
     }
 
     /// Samples of people that are not trained on.
-    pub fn held_out(&self) -> Samples {
-        self.samples_of(self.settings.held_out, !self.settings.seed)
-    }
-
-    fn samples_of(&self, [first, end]: [u64; 2], seed: u64) -> Samples {
-        Samples { identities: first..end, seed, side: self.settings.network.side as u32 }
+    pub fn held_out(&self) -> &Samples {
+        &self.held_out
     }
 
     /// The network before the first step: it knows what is true on average.
@@ -83,7 +84,7 @@ impl LandmarkTask {
     /// Those of rendering samples.
     pub fn networks(&self) -> Result<CompactNetwork> {
         let device = &self.device.clone().autodiff();
-        let seen = self.samples().batch(0..MEAN_OF)?;
+        let seen = self.samples.batch(0..MEAN_OF)?;
         let scores = (0..BLENDSHAPES).map(|i| seen.iter().map(|sample| sample.scores[i]).sum::<f32>() / MEAN_OF as f32);
         let scores = TensorData::new(scores.collect(), [BLENDSHAPES]);
         let points: Vec<Vec<[f32; 3]>> = seen.into_iter().filter_map(|sample| sample.points).collect();
@@ -107,7 +108,7 @@ impl LandmarkTask {
     /// Those of [`LandmarkErrors::measure`].
     pub fn errors(&self, network: &CompactNetwork, progress: Progress) -> Result<LandmarkErrors> {
         let network = network.valid();
-        LandmarkErrors::measure(&network, &self.held_out(), self.settings.measured, &self.device, progress)
+        LandmarkErrors::measure(&network, &self.held_out, self.settings.measured, &self.device, progress)
     }
 }
 
@@ -119,7 +120,7 @@ impl Task for LandmarkTask {
     }
 
     fn gradients(&self, networks: &CompactNetwork, cursors: Range<u64>, share: f64) -> Result<(f64, Gradients)> {
-        let batch = self.samples().batch(cursors)?;
+        let batch = self.samples.batch(cursors)?;
         let loss = loss(networks, &batch, &self.device.clone().autodiff()).mul_scalar(share);
         let gradients = loss.backward();
         let value = numbers("train landmarks", loss)?[0];

@@ -24,7 +24,8 @@ const MAX_CONFIG_BYTES: u64 = 1 << 20;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The model directory that training begins with; relative to the configuration. The landmark network begins with none.
+    /// The model directory that training begins with; relative to the configuration. The landmark network
+    /// begins with that of this model, or with none.
     #[serde(default)]
     model: Option<PathBuf>,
     /// Type of the weights that are trained; masters and norms are f32.
@@ -54,11 +55,16 @@ pub enum TaskConfig {
 }
 
 impl Config {
+    /// The model that training begins with, if one is named.
+    pub fn begins_with(&self) -> Option<&Path> {
+        self.model.as_deref()
+    }
+
     /// The model that training begins with.
     pub fn model(&self) -> Result<&Path> {
         let missing =
             || request("model", "name the model directory that training begins with: `model = \"DIR\"`".into());
-        self.model.as_deref().ok_or_else(missing)
+        self.begins_with().ok_or_else(missing)
     }
 
     /// Where examples come from, and those that are not trained on.

@@ -75,7 +75,10 @@ impl Session<'_> {
                 let make = |device| LandmarkTask::new(settings.clone(), device);
                 let tasks = self.devices.iter().map(make).collect::<TrainResult<Vec<_>>>()?;
                 let first = make(&self.devices[0])?;
-                self.train(tasks, || first.networks())
+                self.train(tasks, || match self.config.begins_with() {
+                    Some(model) => first.load(model),
+                    None => first.networks(),
+                })
             }
         }
     }
