@@ -86,7 +86,7 @@ pub struct Batch {
     pub timesteps: Vec<usize>,
     /// What the network should have said.
     pub target: Tensor<5>,
-    /// Weights of the errors, `[batch, frames, 1, height, width]`.
+    /// Weights of the errors, `[batch, frames, 1 or channels, height, width]`.
     pub weights: Tensor<5>,
 }
 

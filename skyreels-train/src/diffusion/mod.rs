@@ -5,6 +5,7 @@ mod blocks;
 mod denoising;
 mod encode;
 mod gradients;
+mod picture;
 mod sample;
 mod task;
 mod timesteps;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::module::Module;
-use burn::tensor::Device;
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use skyreels_core::checkpoint::Weights;
 use skyreels_core::diffusion::{NoiseGenerator, Schedule};
@@ -19,6 +19,7 @@ use super::batch::{Batch, Dropout, Noise};
 use super::denoising::Denoising;
 use super::encode::{Encoded, Encoder};
 use super::gradients::{Loss, loss_and_gradients, loss_only};
+use super::picture;
 use super::sample::{Sampling, sample_latents};
 use crate::data::{Ahead, Dataset, Order};
 use crate::loss::Objective;
@@ -96,6 +97,8 @@ struct Current {
     stage: Stage,
     /// The guider where it is frozen, without gradients.
     guider: Option<CausalVae>,
+    /// What the channels' errors change in the picture, where a loss asks.
+    sensitivity: Option<Vec<f64>>,
 }
 
 #[derive(Default)]
@@ -205,11 +208,30 @@ impl<'a> DiffusionTask<'a> {
     fn batch(
         &self,
         examples: &[(u64, Arc<Encoded>)],
-        objective: &Objective,
+        loss: LossSettings,
         dropout: &Dropout,
         noise: Noise,
     ) -> Result<Batch> {
-        Batch::draw(examples, objective, &self.parts.schedule, dropout, noise, &self.device)
+        let objective = self.objective(loss);
+        let mut batch = Batch::draw(examples, &objective, &self.parts.schedule, dropout, noise, &self.device)?;
+        if let Some(sensitivity) = self.current()?.sensitivity.as_ref().filter(|_| loss.picture > 0.0) {
+            let weights = TensorData::new(picture::weights(sensitivity, loss.picture), [1, 1, sensitivity.len(), 1, 1]);
+            batch.weights = batch.weights * Tensor::from_data(weights, (&self.device, DType::F32));
+        }
+        Ok(batch)
+    }
+
+    /// What errors of the channels change in the picture, in the mean over a few examples.
+    fn sensitivity(&self) -> Result<Vec<f64>> {
+        let vae = &self.parts.vae;
+        let mut sum = vec![0.0; vae.config().latent_channels];
+        for index in 0..picture::PROBED.min(self.data.len()) {
+            let latents = self.encoded(self.data, false, index)?.video[0].clone();
+            let decode = |latents| Ok(vae.decode(vae.unscale(latents), Tiling::On, Progress::none())?);
+            let found = picture::sensitivity(&latents.swap_dims(1, 2), decode)?;
+            sum.iter_mut().zip(found).for_each(|(sum, found)| *sum += found);
+        }
+        Ok(sum)
     }
 }
 
@@ -272,7 +294,11 @@ impl Task for DiffusionTask<'_> {
         if guider.is_none() || !self.stage.as_ref().is_some_and(frozen) {
             *self.lock() = Cache::default();
         }
-        self.stage = Some(Current { stage: stage.clone(), guider });
+        let asked =
+            [Some(stage.loss), self.settings.held_out_loss].into_iter().flatten().any(|loss| loss.picture > 0.0);
+        self.stage = Some(Current { stage: stage.clone(), guider, sensitivity: None });
+        let sensitivity = asked.then(|| self.sensitivity()).transpose()?;
+        self.stage = self.stage.take().map(|current| Current { sensitivity, ..current });
         Ok(networks)
     }
 
@@ -283,12 +309,11 @@ impl Task for DiffusionTask<'_> {
             .clone()
             .map(|cursor| Ok((cursor, self.encoded(self.data, false, order.index(cursor))?)))
             .collect::<Result<Vec<_>>>()?;
-        let objective = self.objective(stage.loss);
         let noise = Noise { seed: self.seed, timesteps: stage.timesteps };
-        let batch = self.batch(&examples, &objective, &stage.dropout, noise)?;
+        let batch = self.batch(&examples, stage.loss, &stage.dropout, noise)?;
         let next = self.next(&cursors, stage);
         let number = cursors.start / (stage.batch / stage.accumulate).max(1);
-        let loss = Loss { objective, share };
+        let loss = Loss { objective: self.objective(stage.loss), share };
         self.ahead.during(self.data, number, next, || loss_and_gradients(networks, &batch, &loss, stage.recompute))
     }
 
@@ -305,14 +330,15 @@ impl Task for DiffusionTask<'_> {
             return Ok(None);
         }
         let current = self.current()?;
-        let loss = Loss { objective: self.objective(self.loss(current, true)), share: 1.0 };
+        let settings = self.loss(current, true);
+        let loss = Loss { objective: self.objective(settings), share: 1.0 };
         let dropped = current.stage.dropout.always();
         let mut sum = 0.0;
         for index in 0..count {
             let example = self.encoded(data, true, index)?;
             let examples: Vec<_> =
                 (0..HELD_OUT_DRAWS).map(|draw| (index * HELD_OUT_DRAWS + draw, example.clone())).collect();
-            let batch = self.batch(&examples, &loss.objective, &dropped, Noise::new(HELD_OUT_SEED))?;
+            let batch = self.batch(&examples, settings, &dropped, Noise::new(HELD_OUT_SEED))?;
             sum += loss_only(networks, &batch, &loss)?;
         }
         Ok(Some(sum / count as f64))

@@ -17,7 +17,7 @@ use burn::tensor::Tensor;
 /// The mean is over elements, not over the sum of the weights: a clip with much motion counts for more.
 ///
 /// # Shapes
-/// `prediction` and `target` `[batch, frames, channels, height, width]`, `weights` `[batch, frames, 1, height, width]`
+/// `prediction` and `target` `[batch, frames, channels, height, width]`, `weights` `[batch, frames, 1 or channels, height, width]`
 /// `-> [1]`
 ///
 /// # Panics

@@ -71,6 +71,9 @@ pub struct LossSettings {
     pub measured_on: MeasuredOn,
     /// Whether errors count for more where something moves, and how eq. 7 of the paper is read.
     pub face_aware: Option<Reading>,
+    /// How much errors of a latent channel count by what they change in the picture, 0 to 1: not at all, as in the paper, or wholly, so
+    /// that the loss is about the error of the pixels. Two examples are decoded once for each channel to find out.
+    pub picture: f64,
 }
 
 /// On what errors are measured; see [`Objective`](crate::loss::Objective).
@@ -136,6 +139,9 @@ impl Stage {
         let wrong = |reason: String| Err(Error::invalid("stage", format!("`{name}`: {reason}")));
         if *batch == 0 || *accumulate == 0 || batch % accumulate != 0 {
             return wrong(format!("a batch of {batch} examples cannot be computed in {accumulate} equal parts"));
+        }
+        if !(0.0..=1.0).contains(&self.loss.picture) {
+            return wrong(format!("loss.picture is {}, not in 0..=1", self.loss.picture));
         }
         if !(learning_rate.peak.is_finite() && learning_rate.peak >= 0.0) {
             return wrong(format!("learning_rate.peak is {}; it must be a number from 0", learning_rate.peak));
