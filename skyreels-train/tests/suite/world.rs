@@ -297,7 +297,7 @@ fn heads_turn_and_shift_in_the_order_of_films_of_people_who_talk() {
     let (mut turned, mut shifted, mut count) = (0.0, 0.0, 0.0);
     for seed in 0..40 {
         let faces = person.faces(&Performance::from_seed(seed, 32, 12.0), SIZE);
-        let middle = |face: &skyreels_landmarks::Face| {
+        let middle = |face: &Face| {
             let sum = face.landmarks.iter().fold([0.0; 2], |[x, y], point| [x + point[0], y + point[1]]);
             sum.map(|value| value / face.landmarks.len() as f32)
         };
