@@ -18,6 +18,8 @@ use crate::world::{Identity, Performance, Person, Pose, Scene, State};
 const SIDES: [u32; 5] = [80, 96, 112, 128, 144];
 /// Heights of the picture where the head is, in centimetres: from a face that fills it to one that is a fifth of it.
 const HEIGHTS: [f32; 2] = [27.0, 95.0];
+/// Length of a performance of which one moment is shown.
+const SECONDS: f32 = 8.0;
 /// How much livelier than in a performance a head may be.
 const LIVELY: [f32; 2] = [0.6, 1.7];
 /// Share of samples that are a square without a face.
@@ -147,8 +149,8 @@ struct Rendering {
 
 /// A moment of a performance, moved further than it would, with a few expressions of its own.
 fn state(r: &mut Random) -> State {
-    let performance = Performance::from_seed((r.unit() * 1e6) as u64, 1, 1.0);
-    let mut state = performance.at(r.between(0.3, 8.0));
+    let performance = Performance::from_seed((r.unit() * 1e6) as u64, SECONDS as usize, 1.0);
+    let mut state = performance.at(r.between(0.3, SECONDS));
     let lively = r.between(LIVELY[0], LIVELY[1]);
     state.pose = Pose {
         rotation: state.pose.rotation.map(|angle| angle * lively + 0.04 * r.bell()),

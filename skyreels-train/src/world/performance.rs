@@ -137,7 +137,7 @@ impl Performance {
         (0..self.frames).map(|frame| self.at(frame as f32 / self.rate))
     }
 
-    /// The state at a time in seconds from the start.
+    /// The state at a time in seconds from the start. A second after the last frame nobody speaks, blinks or smiles any more.
     pub fn at(&self, time: f32) -> State {
         let time = if time.is_finite() { time.max(0.0) } else { 0.0 };
         let awake = {

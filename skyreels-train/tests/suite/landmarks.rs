@@ -1,6 +1,7 @@
 //! The small landmark network learns from the rendered world.
 
 use skyreels_core::{Device, Progress};
+use skyreels_landmarks::BLENDSHAPE_NAMES;
 use skyreels_landmarks::compact::CompactConfig;
 use skyreels_train::landmarks::{LandmarkSettings, LandmarkTask};
 use skyreels_train::optimise::{Decay, LearningRate};
@@ -55,4 +56,18 @@ fn a_sample_is_the_same_whenever_it_is_asked_for_and_its_points_lie_on_the_face(
         let inside = points.iter().filter(|p| (0.0..1.0).contains(&p[0]) && (0.0..1.0).contains(&p[1])).count();
         assert!(inside > 300, "{inside} of 478 points are in the picture");
     }
+}
+
+/// The network learns no more about mouths than it is shown.
+#[test]
+fn people_in_samples_speak_and_smile() {
+    let task = task();
+    let batch = LandmarkTask::samples(&task).batch(0..128).unwrap();
+    let share = |name: &str, least: f32| {
+        let control = BLENDSHAPE_NAMES.iter().position(|known| *known == name).unwrap();
+        batch.iter().filter(|sample| sample.scores[control] > least).count() as f32 / batch.len() as f32
+    };
+    let (open, smiling) = (share("jawOpen", 0.15), share("mouthSmileLeft", 0.2));
+    println!("{open} open their mouths, {smiling} smile");
+    assert!(open > 0.5 && smiling > 0.2);
 }
