@@ -7,7 +7,7 @@
 use burn::tensor::Tensor;
 use skyreels_core::diffusion::NoiseGenerator;
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// Examples that are decoded to find out, once for each channel.
 pub(super) const PROBED: u64 = 2;
@@ -21,7 +21,7 @@ const SEED: u64 = 0x91C7;
 /// `latents` `[1, channels, frames, height, width] -> [channels]`; `decode` may give any shape.
 ///
 /// # Errors
-/// Those of `decode`.
+/// Those of `decode`, and [`Error::Invalid`] where the picture does not depend on the latents, or is not finite.
 pub(super) fn sensitivity(latents: &Tensor<5>, decode: impl Fn(Tensor<5>) -> Result<Tensor<5>>) -> Result<Vec<f64>> {
     let [_, channels, frames, height, width] = latents.dims();
     let still = decode(latents.clone())?;
@@ -33,7 +33,14 @@ pub(super) fn sensitivity(latents: &Tensor<5>, decode: impl Fn(Tensor<5>) -> Res
         let changed = decode(latents.clone().slice_assign(place, moved))? - still.clone();
         Ok(f64::from(changed.powi_scalar(2).mean().into_scalar::<f32>()) / STEP.powi(2))
     };
-    (0..channels).map(of_channel).collect()
+    let found = (0..channels).map(of_channel).collect::<Result<Vec<f64>>>()?;
+    let sum: f64 = found.iter().sum();
+    if sum.is_finite() && sum > 0.0 {
+        return Ok(found);
+    }
+    let reason =
+        format!("the VAE's pictures change by {sum} with its latents: train it first, or leave the setting out");
+    Err(Error::invalid("loss.picture", reason))
 }
 
 /// Weights of the channels' errors, 1 in the mean: their sensitivities to the power of `strength`.
@@ -59,6 +66,8 @@ mod tests {
             // A third of the picture is this channel; 1024 draws of noise have a mean square of 1 within a few hundredths.
             assert!((found / (gain * gain / 3.0) - 1.0).abs() < 0.15, "{found} {gain}");
         }
+        let error = sensitivity(&latents, |z| Ok(z.zeros_like())).unwrap_err();
+        assert!(error.to_string().contains("loss.picture"), "{error}");
     }
 
     #[test]

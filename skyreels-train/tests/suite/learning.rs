@@ -188,20 +188,28 @@ fn examples_made_ahead_change_no_loss() {
 
 #[test]
 fn held_out_losses_are_comparable_whatever_was_trained_with() {
-    let with = |face_aware, held_out_loss, dropout| {
-        let loss = LossSettings { face_aware, ..LossSettings::default() };
+    let with = |loss, held_out_loss, dropout| {
         // Nothing is learned, so that the networks are the same.
         let stage = Stage::new("x", &["transformer.*"], 3, 1, LearningRate::constant(0.0));
         let stage = Stage { loss, dropout, optimizer: AdamWSettings { weight_decay: 0.0, ..stage.optimizer }, ..stage };
         losses(DiffusionSettings { held_out_loss, ..settings() }, stage).1
     };
-    let all = Dropout::default();
-    let plain = with(None, None, all);
-    assert_ne!(with(Some(Reading::Rescaled), None, all), plain, "its own loss weighs errors");
-    assert_eq!(with(Some(Reading::Rescaled), Some(LossSettings::default()), all), plain);
+    let (all, even) = (Dropout::default(), LossSettings::default());
+    let plain = with(even, None, all);
+    let weighted = [
+        LossSettings { face_aware: Some(Reading::Rescaled), ..even },
+        LossSettings { picture: 1.0, ..even },
+        LossSettings { picture: 0.5, ..even },
+    ];
+    let own = weighted.map(|loss| with(loss, None, all));
+    assert!(own.iter().all(|own| *own != plain) && own[1] != own[2], "{plain} {own:?}: each weighs errors its way");
+    for loss in weighted {
+        assert_eq!(with(loss, Some(even), all), plain);
+    }
+    assert_eq!(with(even, Some(weighted[1]), all), own[1]);
     // A condition that is left out now and then is there on held-out examples, one that is never there is not.
-    assert_eq!(with(None, None, Dropout { guide: 0.5, ..all }), plain);
-    assert_ne!(with(None, None, Dropout { guide: 1.0, ..all }), plain);
+    assert_eq!(with(even, None, Dropout { guide: 0.5, ..all }), plain);
+    assert_ne!(with(even, None, Dropout { guide: 1.0, ..all }), plain);
 }
 
 #[test]
