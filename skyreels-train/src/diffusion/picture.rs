@@ -1,8 +1,7 @@
 //! What errors of the latents' channels change in the picture.
 //!
-//! Channels of latents are not alike: at the small model's size an error of the first one, which is brightness above all, changes the
-//! picture by up to a hundred times as much as the same error of another one. Without weights most of a small network's strength
-//! goes into what is hardly seen.
+//! Channels of latents are not alike: an error of the small model's first one, which is brightness above all, changes the picture by
+//! far more than the same error of another one. Without weights most of a small network's strength goes into what is hardly seen.
 
 use burn::tensor::Tensor;
 use skyreels_core::diffusion::NoiseGenerator;
