@@ -10,7 +10,7 @@ use skyreels_core::diffusion::{Schedule, SchedulerConfig};
 use skyreels_core::{Device, Precision, Progress};
 use skyreels_dit::{SiglipConfig, TransformerConfig};
 use skyreels_train::diffusion::{Batch, Control, Denoising, Loss, Recompute, loss_and_gradients};
-use skyreels_vae::{CausalVae, Tiling, VaeConfig, decode_flops, encode_flops};
+use skyreels_vae::{CausalVae, LandmarkGuider, Tiling, VaeConfig, decode_flops, encode_flops};
 
 use crate::hashed;
 
@@ -149,7 +149,10 @@ fn dit_identity(device: &Device) -> Tensor<3> {
 /// The transformer under training, beside a guider that takes no part.
 fn denoising(device: &Device) -> Result<Denoising> {
     let device = device.clone().autodiff();
-    Ok(Denoising { transformer: filled(dit()?.init(&device)?), pose_guider: CausalVae::new(&vae_config()?, &device)? })
+    Ok(Denoising {
+        transformer: filled(dit()?.init(&device)?),
+        pose_guider: LandmarkGuider::new(&vae_config()?, &device)?,
+    })
 }
 
 /// The published schedule: where errors are measured on the velocity, it says only that the network says velocities too.

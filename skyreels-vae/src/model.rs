@@ -141,10 +141,7 @@ impl CausalVae {
     /// # Errors
     /// [`Error::Shape`] for sizes that cannot be encoded.
     pub fn encode_on_tape(&self, frames: Tensor<5>, tape: &Arc<dyn Tape>) -> Result<Posterior> {
-        let moments = run_on_tape(&self.encoder, &self.config, frames, &TapeRef(tape.clone()))?;
-        let Posterior { mean, logvar } = Posterior::from_moments(tape.leaf(moments).value);
-        // What is made of one of them may be another piece than what is made of both.
-        Ok(Posterior { mean: tape.leaf(mean).value, logvar: tape.leaf(logvar).value })
+        encode_on_tape(&self.encoder, &self.config, frames, tape)
     }
 
     /// [`decode`](Self::decode) without tiles for a device with automatic differentiation, its graph cut into pieces by `tape`.
@@ -211,8 +208,8 @@ impl Iterator for DecodeStream<'_> {
     }
 }
 
-/// The landmark guider of SkyReels-A1 (`pose_guider/`): a VAE with weights of its own, of which
-/// inference uses the encoder only. Training takes the whole [`CausalVae`].
+/// The landmark guider of SkyReels-A1 (`pose_guider/`): the encoder of a VAE with weights of its own. The published file holds
+/// the decoder too, which nothing uses.
 #[derive(Module, Debug)]
 pub struct LandmarkGuider {
     encoder: Encoder,
@@ -277,6 +274,22 @@ impl LandmarkGuider {
     pub fn encode(&self, clip: Tensor<5>, tiling: Tiling, progress: Progress) -> Result<Posterior> {
         run(&self.encoder, &self.config, clip, tiling, progress, &mut Trace::off()).map(Posterior::from_moments)
     }
+
+    /// [`control_latents`](Self::control_latents) without tiles for a device with automatic differentiation, its graph cut into
+    /// pieces by `tape`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for sizes that cannot be encoded.
+    pub fn control_latents_on_tape(&self, clip: Tensor<5>, tape: &Arc<dyn Tape>) -> Result<Tensor<5>> {
+        Ok(self.config.scale(encode_on_tape(&self.encoder, &self.config, clip, tape)?.mean))
+    }
+}
+
+fn encode_on_tape(encoder: &Encoder, config: &VaeConfig, frames: Tensor<5>, tape: &Arc<dyn Tape>) -> Result<Posterior> {
+    let moments = run_on_tape(encoder, config, frames, &TapeRef(tape.clone()))?;
+    let Posterior { mean, logvar } = Posterior::from_moments(tape.leaf(moments).value);
+    // What is made of one of them may be another piece than what is made of both.
+    Ok(Posterior { mean: tape.leaf(mean).value, logvar: tape.leaf(logvar).value })
 }
 
 fn open(directory: &Path, limits: &Limits) -> Result<(VaeConfig, Weights)> {

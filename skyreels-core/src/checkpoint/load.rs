@@ -68,7 +68,8 @@ impl Weights {
 /// How many batches a norm has seen in training, which PyTorch stores beside its statistics.
 const BATCH_COUNT: &str = ".num_batches_tracked";
 
-fn is_ignored<M: Published>(key: &str) -> bool {
+/// Whether a file may hold a tensor that the module has not.
+pub(super) fn is_ignored<M: Published>(key: &str) -> bool {
     key.ends_with(BATCH_COUNT) || M::IGNORED.iter().any(|prefix| key.starts_with(prefix))
 }
 

@@ -20,5 +20,5 @@ pub use fill::{fill, initial_values};
 pub use keys::{Key, Published, PublishedMapper, PublishedVisitor, as_stored};
 pub use lora::{LORA_FILE, Lora, lora_keys, low_rank_update, save_lora};
 pub use report::{LoadReport, Misshapen};
-pub use save::{SHARD_BYTES, save};
+pub use save::{SHARD_BYTES, save, save_beside};
 pub use weights::{DIFFUSERS_STEM, TRANSFORMERS_STEM, Weights};

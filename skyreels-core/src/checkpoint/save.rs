@@ -6,11 +6,13 @@ use std::path::Path;
 use std::{fs, io};
 
 use burn::module::Param;
-use burn::tensor::{DType, Shape, Tensor, TensorData};
+use burn::tensor::{DType, Tensor};
 use safetensors::{Dtype, View};
 use serde_json::json;
 
 use super::keys::{Key, Published, PublishedVisitor};
+use super::load::is_ignored;
+use super::weights::Weights;
 use crate::output::{OutputFile, directory_of, sync_directory, write_file};
 use crate::{Error, Result};
 
@@ -30,9 +32,36 @@ const SHARD_DIGITS: usize = 5;
 /// # Errors
 /// [`Error::Io`] when a file cannot be written.
 pub fn save<M: Published>(module: &M, directory: &Path, stem: &str, shard_bytes: usize) -> Result<()> {
+    write(collect(module), directory, stem, shard_bytes)
+}
+
+/// [`save`] beside those tensors of `weights` that the module [ignores](Published::IGNORED), as they are: what others want of a
+/// published file is not lost when it passes through a module that reads a part of it.
+///
+/// # Errors
+/// Those of [`save`].
+pub fn save_beside<M: Published>(
+    module: &M,
+    weights: &Weights,
+    directory: &Path,
+    stem: &str,
+    shard_bytes: usize,
+) -> Result<()> {
+    let mut tensors = collect(module);
+    for (key, _) in weights.shapes().filter(|(key, _)| is_ignored::<M>(key)) {
+        tensors.entry(key.to_string()).or_insert_with(|| Stored::kept(weights, key));
+    }
+    write(tensors, directory, stem, shard_bytes)
+}
+
+fn collect<M: Published>(module: &M) -> BTreeMap<String, Stored> {
     let mut collector = Collector::default();
     module.visit_published(&mut collector);
-    let shards = split(collector.0, shard_bytes);
+    collector.0
+}
+
+fn write(tensors: BTreeMap<String, Stored>, directory: &Path, stem: &str, shard_bytes: usize) -> Result<()> {
+    let shards = split(tensors, shard_bytes);
     let whole = directory.join(format!("{stem}.safetensors"));
     let index = directory.join(format!("{stem}.safetensors.index.json"));
     if let [tensors] = shards.as_slice() {
@@ -51,7 +80,7 @@ pub fn save<M: Published>(module: &M, directory: &Path, stem: &str, shard_bytes:
         files.push(write_shard(shard, &directory.join(name))?);
         for (key, tensor) in shard {
             weight_map.insert(key.clone(), name.clone());
-            total += tensor.bytes();
+            total += tensor.length;
         }
     }
     // The old index must not be found beside new shards of the same names.
@@ -101,11 +130,11 @@ fn split(tensors: BTreeMap<String, Stored>, shard_bytes: usize) -> Vec<Vec<(Stri
     let mut shards: Vec<Vec<(String, Stored)>> = vec![Vec::new()];
     let mut filled = 0;
     for (key, tensor) in tensors {
-        if filled > 0 && filled + tensor.bytes() > shard_bytes {
+        if filled > 0 && filled + tensor.length > shard_bytes {
             shards.push(Vec::new());
             filled = 0;
         }
-        filled += tensor.bytes();
+        filled += tensor.length;
         shards.last_mut().expect("there is always one shard").push((key, tensor));
     }
     shards
@@ -124,31 +153,41 @@ pub(super) fn write_shard(tensors: &[(String, Stored)], path: &Path) -> Result<O
     Ok(file)
 }
 
-/// A parameter that is read from its device only while its bytes are written.
+/// A tensor whose bytes are read, from its device or its file, only while they are written.
 pub(super) struct Stored {
-    shape: Shape,
-    dtype: DType,
-    read: Box<dyn Fn() -> TensorData>,
+    shape: Vec<usize>,
+    dtype: Dtype,
+    length: usize,
+    read: Box<dyn Fn() -> Vec<u8>>,
 }
 
 impl Stored {
     pub(super) fn of<const D: usize>(tensor: Tensor<D>) -> Self {
-        Self { shape: tensor.shape(), dtype: tensor.dtype(), read: Box::new(move || tensor.clone().into_data()) }
+        let dtype = match tensor.dtype() {
+            DType::F16 => Dtype::F16,
+            DType::BF16 => Dtype::BF16,
+            DType::F64 => Dtype::F64,
+            _ => Dtype::F32,
+        };
+        let shape = tensor.dims().to_vec();
+        let length = tensor.shape().num_elements() * tensor.dtype().size();
+        let read = move || tensor.clone().into_data().into_bytes().to_vec();
+        Self { shape, dtype, length, read: Box::new(read) }
     }
 
-    fn bytes(&self) -> usize {
-        self.shape.num_elements() * self.dtype.size()
+    /// A tensor of a file, which stays mapped; `key` is one of its keys.
+    fn kept(weights: &Weights, key: &str) -> Self {
+        let (shape, dtype, bytes) = weights.raw(key).expect("the key is one of the file's");
+        let (shape, length) = (shape.to_vec(), bytes.len());
+        let (weights, key) = (weights.clone(), key.to_string());
+        let read = move || weights.raw(&key).map(|(.., bytes)| bytes.to_vec()).unwrap_or_default();
+        Self { shape, dtype, length, read: Box::new(read) }
     }
 }
 
 impl View for &Stored {
     fn dtype(&self) -> Dtype {
-        match self.dtype {
-            DType::F16 => Dtype::F16,
-            DType::BF16 => Dtype::BF16,
-            DType::F64 => Dtype::F64,
-            _ => Dtype::F32,
-        }
+        self.dtype
     }
 
     fn shape(&self) -> &[usize] {
@@ -156,11 +195,11 @@ impl View for &Stored {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Owned((self.read)().into_bytes().to_vec())
+        Cow::Owned((self.read)())
     }
 
     fn data_len(&self) -> usize {
-        self.bytes()
+        self.length
     }
 }
 

@@ -10,7 +10,7 @@ use burn::tensor::{DType, Tensor};
 use proptest::prelude::*;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use skyreels_core::checkpoint::{Published, Weights, fill, read_config, save};
+use skyreels_core::checkpoint::{Published, Weights, fill, read_config, save, save_beside};
 use skyreels_core::nn::{LayerNorm, linear};
 use skyreels_core::{Device, Error, Limits, Precision, Progress, open_device};
 
@@ -87,6 +87,22 @@ fn saved_and_loaded_is_the_same_whole_or_in_shards() {
         assert_eq!(index.exists(), shard_bytes == 20);
         let weights = Weights::open(directory.path(), &Limits::default()).unwrap();
         assert_eq!(weights.raw("blocks.1.to_out.0.weight").unwrap().0, [2, 3]);
+    }
+}
+
+#[test]
+fn what_a_module_ignores_stays_beside_it() {
+    let (before, after) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut file = file_of(&model());
+    file.insert("extra.unused".into(), (vec![2, 2], vec![1.0, -2.0, 3.5, 4.0]));
+    write(&before.path().join("model.safetensors"), &file);
+    let before = Weights::open(before.path(), &Limits::default()).unwrap();
+    // Two shards: the ignored tensor is written like any other.
+    save_beside(&numbered(), &before, after.path(), "model", 60).unwrap();
+    let after = Weights::open(after.path(), &Limits::default()).unwrap();
+    assert_eq!(after.shapes().collect::<Vec<_>>(), before.shapes().collect::<Vec<_>>());
+    for (key, _) in before.shapes() {
+        assert_eq!(before.raw(key) == after.raw(key), key == "extra.unused", "{key}");
     }
 }
 

@@ -3,18 +3,16 @@
 use burn::module::Module;
 use skyreels_core::checkpoint::Published;
 use skyreels_dit::Transformer;
-use skyreels_vae::CausalVae;
+use skyreels_vae::LandmarkGuider;
 
 /// Transformer and landmark guider under one roof, so that a parameter has one key:
 /// `transformer.proj_out.weight`, `pose_guider.encoder.conv_in.conv.weight`.
-///
-/// The guider is a whole VAE, as its published file is, though nothing uses its decoder.
 #[derive(Module, Debug)]
 pub struct Denoising {
     /// The denoiser; the face projector is part of it.
     pub transformer: Transformer,
     /// The landmark guider.
-    pub pose_guider: CausalVae,
+    pub pose_guider: LandmarkGuider,
 }
 
 impl Published for Denoising {

@@ -5,7 +5,7 @@ use skyreels_core::pixels::frames_to_tensor;
 use skyreels_core::resize::{Filter, resize_pillow};
 use skyreels_core::{Frame, Progress};
 use skyreels_dit::SiglipVisionTower;
-use skyreels_vae::{CausalVae, Posterior, Tiling};
+use skyreels_vae::{CausalVae, LandmarkGuider, Posterior, Tiling};
 
 use crate::Result;
 use crate::data::{Example, Latents, Moving};
@@ -59,7 +59,7 @@ pub struct Encoder<'a> {
     /// The vision tower.
     pub siglip: &'a SiglipVisionTower,
     /// The landmark guider, where it is frozen.
-    pub guider: Option<&'a CausalVae>,
+    pub guider: Option<&'a LandmarkGuider>,
     /// Weights of the loss from flow; `None` weighs everything alike.
     pub face_aware: Option<FaceAware>,
     /// Tiles of the VAE.
@@ -84,8 +84,7 @@ impl Encoder<'_> {
             Some(guider) => {
                 // As at inference, the guider works on whole frames.
                 let clip = frames_to_tensor(&example.guide, device);
-                let posterior = guider.encode(clip, Tiling::Off, Progress::none())?;
-                GuideClip::Latents(guider.scale(posterior.mean).swap_dims(1, 2))
+                GuideClip::Latents(guider.control_latents(clip, Tiling::Off, Progress::none())?.swap_dims(1, 2))
             }
             None => GuideClip::Frames(example.guide.clone()),
         };

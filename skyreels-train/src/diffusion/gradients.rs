@@ -122,11 +122,11 @@ pub(super) fn inputs(model: &Denoising, batch: &Batch, pieces: Option<&Arc<Piece
         Control::Latents(latents) => latents.clone(),
         Control::Clips { clips, keep } => {
             let guider = &model.pose_guider;
-            let posterior = match pieces {
-                Some(pieces) => guider.encode_on_tape(clips.clone(), &(pieces.clone() as Arc<dyn Tape>))?,
-                None => guider.encode(clips.clone(), Tiling::Off, Progress::none())?,
+            let latents = match pieces {
+                Some(pieces) => guider.control_latents_on_tape(clips.clone(), &(pieces.clone() as Arc<dyn Tape>))?,
+                None => guider.control_latents(clips.clone(), Tiling::Off, Progress::none())?,
             };
-            guider.scale(posterior.mean).swap_dims(1, 2) * keep.clone()
+            latents.swap_dims(1, 2) * keep.clone()
         }
     };
     let latents = Tensor::cat(vec![batch.noisy.clone(), control, batch.image.clone()], 2);

@@ -58,8 +58,7 @@ pub fn sample_latents(
         GuideClip::Latents(latents) => latents.clone(),
         GuideClip::Frames(frames) => {
             let clip = frames_to_tensor(frames, &device);
-            let posterior = networks.pose_guider.encode(clip, Tiling::Off, Progress::none())?;
-            networks.pose_guider.scale(posterior.mean).swap_dims(1, 2)
+            networks.pose_guider.control_latents(clip, Tiling::Off, Progress::none())?.swap_dims(1, 2)
         }
     };
     let control = control.mul_scalar(guide_kept);

@@ -13,7 +13,7 @@ use skyreels_core::diffusion::{NoiseGenerator, Schedule};
 use skyreels_core::pixels::values_to_frames;
 use skyreels_core::{Limits, Precision, Progress};
 use skyreels_dit::{SiglipVisionTower, TransformerConfig};
-use skyreels_vae::{CausalVae, Tiling, VaeConfig};
+use skyreels_vae::{CausalVae, LandmarkGuider, Tiling, VaeConfig};
 
 use super::batch::{Batch, Dropout, Noise};
 use super::denoising::Denoising;
@@ -96,7 +96,7 @@ pub struct DiffusionTask<'a> {
 struct Current {
     stage: Stage,
     /// The guider where it is frozen, without gradients.
-    guider: Option<CausalVae>,
+    guider: Option<LandmarkGuider>,
     /// What the channels' errors change in the picture, where a loss asks.
     sensitivity: Option<Vec<f64>>,
 }
@@ -262,7 +262,7 @@ impl Loader {
     pub fn networks(&self, directory: &Path) -> Result<Denoising> {
         let open = |name: &str| Weights::open(directory.join(name), &Limits::default());
         let transformer = self.transformer.init(&self.device)?;
-        let pose_guider = CausalVae::new(&self.guider, &self.device)?;
+        let pose_guider = LandmarkGuider::new(&self.guider, &self.device)?;
         Ok(Denoising {
             transformer: open(TRANSFORMER)?.load(transformer, self.precision, Progress::none())?,
             pose_guider: open(GUIDER)?.load(pose_guider, self.precision, Progress::none())?,
@@ -289,9 +289,9 @@ impl Task for DiffusionTask<'_> {
         }
         let trains_guider = keys.iter().any(|key| key.starts_with(GUIDER));
         let guider = (!trains_guider).then(|| networks.pose_guider.valid());
-        // What is kept depends on the loss, and on a guider: one that is frozen and was is the same.
-        let frozen = |current: &Current| current.guider.is_some() && current.stage.loss == stage.loss;
-        if guider.is_none() || !self.stage.as_ref().is_some_and(frozen) {
+        // What is kept depends on the loss, and on whether it holds what a frozen guider says or what a trained one is shown.
+        let same = |current: &Current| current.guider.is_some() == guider.is_some() && current.stage.loss == stage.loss;
+        if !self.stage.as_ref().is_some_and(same) {
             *self.lock() = Cache::default();
         }
         let asked =

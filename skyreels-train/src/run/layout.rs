@@ -7,7 +7,7 @@ use burn::module::Param;
 use burn::tensor::{DType, Tensor};
 use safetensors::Dtype;
 use skyreels_core::checkpoint::{
-    DIFFUSERS_STEM, Key, LORA_FILE, Published, PublishedVisitor, SHARD_BYTES, Weights, as_stored, save,
+    DIFFUSERS_STEM, Key, LORA_FILE, Published, PublishedVisitor, SHARD_BYTES, Weights, as_stored, save_beside,
 };
 use skyreels_core::{Error as CoreError, Limits};
 
@@ -16,36 +16,37 @@ use crate::Result;
 /// Folders nest no deeper in a published model.
 const MOST_LEVELS: usize = 4;
 
-/// Writes a component's weights into `directory/name`, with the configuration of `base/name`. A component that is still that of the
-/// base, to the byte, is linked (or copied) instead.
+/// Writes a component's weights into `directory/name`, with the configuration of `base/name` and whatever its weights hold that the
+/// module ignores. A component that is still that of the base, to the byte, is linked (or copied) instead.
 ///
 /// # Errors
 /// When a file cannot be read or written.
 pub fn save_component<M: Published>(module: &M, base: &Path, directory: &Path, name: &str) -> Result<()> {
     let folder = directory.join(name);
-    if is_unchanged(module, &base.join(name)) {
+    let weights = Weights::open(base.join(name), &Limits::default())?;
+    if is_unchanged(module, &weights) {
         return link(&base.join(name), &folder, &[], MOST_LEVELS);
     }
     fs::create_dir_all(&folder).map_err(CoreError::io("create", &folder))?;
     let (from, to) = (base.join(name).join("config.json"), folder.join("config.json"));
     fs::copy(&from, &to).map_err(CoreError::io("copy", &from))?;
-    Ok(save(module, &folder, DIFFUSERS_STEM, SHARD_BYTES)?)
+    Ok(save_beside(module, &weights, &folder, DIFFUSERS_STEM, SHARD_BYTES)?)
 }
 
-/// Whether every parameter has the type and the bytes that it has in the weights of `component`.
-fn is_unchanged<M: Published>(module: &M, component: &Path) -> bool {
-    let Ok(weights) = Weights::open(component, &Limits::default()) else { return false };
-    let mut comparison = Comparison { equal: weights.len() == module.published_shapes().len(), weights };
+/// Whether every parameter has the type and the bytes that it has in `weights`, and those hold nothing else that the module would
+/// have to know.
+fn is_unchanged<M: Published>(module: &M, weights: &Weights) -> bool {
+    let mut comparison = Comparison { equal: weights.check(module).is_clean(), weights };
     module.visit_published(&mut comparison);
     comparison.equal
 }
 
-struct Comparison {
-    weights: Weights,
+struct Comparison<'a> {
+    weights: &'a Weights,
     equal: bool,
 }
 
-impl PublishedVisitor for Comparison {
+impl PublishedVisitor for Comparison<'_> {
     fn visit<const D: usize>(&mut self, key: &Key, param: &Param<Tensor<D>>) {
         // The first difference decides: what is trained is hardly ever read twice.
         if !self.equal {

@@ -16,7 +16,7 @@ use skyreels_train::diffusion::{
     Batch, Denoising, DiffusionSettings, DiffusionTask, Dropout, Encoder, Noise, Parts, Sampling,
 };
 use skyreels_train::loss::Objective;
-use skyreels_vae::{CausalVae, Tiling, VaeConfig};
+use skyreels_vae::{CausalVae, LandmarkGuider, Tiling, VaeConfig};
 
 /// Frames, height and width of the clips.
 pub const SIZE: [usize; 3] = [9, 64, 64];
@@ -78,7 +78,7 @@ pub fn random<M: Published>(module: M, seed: u64, precision: Precision) -> M {
 pub fn networks(device: &Device, precision: Precision) -> Denoising {
     Denoising {
         transformer: random(transformer().init(device).unwrap(), 1, precision),
-        pose_guider: random(CausalVae::new(&vae(), device).unwrap(), 2, precision),
+        pose_guider: random(LandmarkGuider::new(&vae(), device).unwrap(), 2, precision),
     }
 }
 
@@ -91,7 +91,9 @@ pub fn write_model(directory: &Path) {
         fs::write(folder.join(file), serde_json::to_vec(&config).unwrap()).unwrap();
         folder
     };
-    let Denoising { transformer: network, pose_guider } = networks(&device, Precision::F32);
+    let network = networks(&device, Precision::F32).transformer;
+    // As published: with a decoder that nothing uses.
+    let pose_guider = random(CausalVae::new(&vae(), &device).unwrap(), 2, Precision::F32);
     let stem = "diffusion_pytorch_model";
     let vae_json = || serde_json::to_value(vae()).unwrap();
     let place = folder("transformer", "config.json", serde_json::to_value(transformer()).unwrap());
