@@ -42,7 +42,11 @@ impl CausalConv {
     pub(crate) fn forward(&self, x: Tensor<5>, cache: &mut TimeCache) -> Tensor<5> {
         if let Some(x) = cache.leaf(x.clone()) {
             return cache
-                .convolve_on_tape(&x, on_tape(&self.conv.weight, &self.conv.bias, Before::Nothing), true)
+                .convolve_on_tape(
+                    &x,
+                    Convolution::new(&self.conv.weight, self.conv.bias.as_ref(), Before::Nothing),
+                    true,
+                )
                 .value;
         }
         if host::serves(&x) {
@@ -76,7 +80,7 @@ impl CausalConv {
         let batch = x.value.dims()[0] / gain.dims()[0];
         let [gain, offset] = [gain, offset].map(|t| if batch == 1 { t } else { t.repeat_dim(0, batch) });
         let before = Before::Activation { gain, offset, groups: norm.groups(), epsilon: norm.epsilon() };
-        let convolution = Convolution { sum, ..on_tape(&self.conv.weight, &self.conv.bias, before) };
+        let convolution = Convolution { sum, ..Convolution::new(&self.conv.weight, self.conv.bias.as_ref(), before) };
         cache.convolve_on_tape(x, convolution, true)
     }
 
@@ -125,7 +129,9 @@ pub(crate) fn apply_point_conv(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
 /// A 3x3 convolution of each frame at twice its size, with zeros around it.
 pub(crate) fn doubling_frame_conv(conv: &Conv2d, x: Tensor<5>, cache: &mut TimeCache) -> Tensor<5> {
     if let Some(x) = cache.leaf(x.clone()) {
-        return cache.convolve_on_tape(&x, on_tape(&conv.weight, &conv.bias, Before::Doubling), false).value;
+        return cache
+            .convolve_on_tape(&x, Convolution::new(&conv.weight, conv.bias.as_ref(), Before::Doubling), false)
+            .value;
     }
     if host::serves(&x) {
         return Clip::new(x).doubled_conv(&kernel(conv.weight.val(), &conv.bias)).into_tensor();
@@ -137,7 +143,9 @@ pub(crate) fn doubling_frame_conv(conv: &Conv2d, x: Tensor<5>, cache: &mut TimeC
 pub(crate) fn halving_frame_conv(conv: &Conv2d, x: Tensor<5>, cache: &mut TimeCache) -> Tensor<5> {
     if let Some(x) = cache.leaf(x.clone()) {
         // Every other position of a convolution of stride 1: four times the work, a fraction of the time.
-        let y = cache.convolve_on_tape(&x, on_tape(&conv.weight, &conv.bias, Before::Nothing), false).value;
+        let y = cache
+            .convolve_on_tape(&x, Convolution::new(&conv.weight, conv.bias.as_ref(), Before::Nothing), false)
+            .value;
         return odd_positions(y);
     }
     per_frame(conv, x.pad((0, PADDING, 0, PADDING), PadMode::Constant(0.0)), 2, 0)
@@ -150,20 +158,6 @@ fn odd_positions(x: Tensor<5>) -> Tensor<5> {
     let even = x.narrow(3, 0, 2 * rows).narrow(4, 0, 2 * columns);
     let pairs = even.reshape([batch * channels * frames, rows, 2, columns, 2]);
     pairs.narrow(2, 1, 1).narrow(4, 1, 1).reshape([batch, channels, frames, rows, columns])
-}
-
-/// A convolution with zeros around the frames, of a kernel that may have no axis of time.
-fn on_tape<const D: usize>(weight: &Param<Tensor<D>>, bias: &Option<Param<Tensor<1>>>, before: Before) -> Convolution {
-    let value = weight.val();
-    let shape = value.dims();
-    let (to, from, times) = (shape[0], shape[1], if D == 5 { shape[2] } else { 1 });
-    Convolution {
-        before,
-        weight: (weight.id, value.reshape([to, from, times, KERNEL, KERNEL])),
-        bias: bias.as_ref().map(|bias| (bias.id, bias.val())),
-        earlier: None,
-        sum: None,
-    }
 }
 
 fn kernel<const D: usize>(weight: Tensor<D>, bias: &Option<Param<Tensor<1>>>) -> Kernel {

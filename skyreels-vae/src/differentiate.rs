@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use burn::module::ParamId;
+use burn::module::{Param, ParamId};
 use burn::tensor::Tensor;
 
 pub use crate::host::gradient::{Before, ConvolutionGradients, Convolved};
@@ -46,6 +46,25 @@ pub struct Convolution {
     pub earlier: Option<usize>,
     /// What the result is added to.
     pub sum: Option<Leaf>,
+}
+
+impl Convolution {
+    /// A 3x3 convolution of frames, or of three frames, with zeros around them, whatever the rank of its kernel.
+    ///
+    /// # Shapes
+    /// `weight` `[to, from, 3, 3]` or `[to, from, times, 3, 3]`
+    pub fn new<const D: usize>(weight: &Param<Tensor<D>>, bias: Option<&Param<Tensor<1>>>, before: Before) -> Self {
+        let value = weight.val();
+        let shape = value.dims();
+        let (to, from, times) = (shape[0], shape[1], if D == 5 { shape[2] } else { 1 });
+        Self {
+            before,
+            weight: (weight.id, value.reshape([to, from, times, shape[D - 2], shape[D - 1]])),
+            bias: bias.map(|bias| (bias.id, bias.val())),
+            earlier: None,
+            sum: None,
+        }
+    }
 }
 
 /// A tape on its way through the network.

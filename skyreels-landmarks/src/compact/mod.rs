@@ -15,5 +15,5 @@ mod network;
 mod view;
 
 pub use landmarker::{CompactLandmarker, CompactOptions};
-pub use network::{CompactConfig, CompactNetwork, CompactOutput};
+pub use network::{CompactConfig, CompactNetwork, CompactOutput, Convolve};
 pub use view::SquareView;

@@ -98,6 +98,27 @@ fn convolution(channels: [usize; 2], kernel: usize, stride: usize, device: &Devi
         .init(device)
 }
 
+/// How the 3x3 convolutions of stages are computed: of stride 1 or 2, with a zero around the picture. Training knows a way that is
+/// differentiated faster than Burn's.
+pub trait Convolve<const D: usize> {
+    /// The convolution of `x`.
+    fn convolve(&self, layer: &Conv2d, x: Tensor<D>) -> Tensor<D>;
+
+    /// The same value, for two uses.
+    fn shared(&self, x: Tensor<D>) -> Tensor<D> {
+        x
+    }
+}
+
+/// Burn's way.
+struct Burns;
+
+impl Convolve<4> for Burns {
+    fn convolve(&self, layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
+        layer.forward(x)
+    }
+}
+
 /// Half the size, then a residual branch.
 #[derive(Module, Debug)]
 struct Stage {
@@ -115,9 +136,9 @@ impl Stage {
         }
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = relu(self.down.forward(x));
-        let branch = self.second.forward(relu(self.first.forward(x.clone())));
+    fn forward<const D: usize>(&self, x: Tensor<D>, by: &impl Convolve<D>) -> Tensor<D> {
+        let x = by.shared(relu(by.convolve(&self.down, x)));
+        let branch = by.convolve(&self.second, relu(by.convolve(&self.first, x.clone())));
         relu(x + branch)
     }
 }
@@ -154,8 +175,27 @@ impl CompactNetwork {
     /// # Shapes
     /// `pictures`: `[batch, 3, side, side]`, red, green, blue in 0..1.
     pub fn forward(&self, pictures: Tensor<4>) -> CompactOutput {
-        let batch = pictures.dims()[0];
-        let x = self.stages.iter().fold(pictures.mul_scalar(2.0).sub_scalar(1.0), |x, stage| stage.forward(x));
+        self.read(self.stages(pictures, &Burns))
+    }
+
+    /// [`forward`](Self::forward) of pictures that are the frames of a clip, convolutions computed `by` another way than Burn's.
+    ///
+    /// # Shapes
+    /// `clip`: `[1, 3, pictures, side, side]`, red, green, blue in 0..1.
+    pub fn forward_by(&self, clip: Tensor<5>, by: &impl Convolve<5>) -> CompactOutput {
+        let x = self.stages(clip, by);
+        let [_, channels, pictures, height, width] = x.dims();
+        self.read(x.reshape([channels, pictures, height, width]).swap_dims(0, 1))
+    }
+
+    fn stages<const D: usize>(&self, pictures: Tensor<D>, by: &impl Convolve<D>) -> Tensor<D> {
+        let x = pictures.mul_scalar(2.0).sub_scalar(1.0);
+        self.stages.iter().fold(x, |x, stage| stage.forward(x, by))
+    }
+
+    /// What the last stage says, `[batch, channels, height, width]`.
+    fn read(&self, x: Tensor<4>) -> CompactOutput {
+        let batch = x.dims()[0];
         let x: Tensor<2> = relu(self.squeeze.forward(x)).flatten(1, 3);
         let features = relu(self.join.forward(x));
         let points = self.points.forward(features.clone()).reshape([batch, LANDMARKS, 3]);

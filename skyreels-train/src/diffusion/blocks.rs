@@ -14,9 +14,9 @@ use skyreels_dit::{Rotary, Transformer};
 
 use super::batch::Batch;
 use super::denoising::Denoising;
-use super::gradients::{Loss, differentiate, inputs, pieces, rotary};
+use super::gradients::{Loss, inputs, pieces, rotary};
 use crate::Result;
-use crate::optimise::Gradients;
+use crate::optimise::{Gradients, Pieces};
 
 /// Gradients of the loss with respect to tokens.
 struct Cotangent {
@@ -99,7 +99,7 @@ fn embedding(model: &Denoising, batch: &Batch, cotangent: Cotangent, sum: &mut G
         + against(tokens.time, cotangent.time);
     // Where blocks alone are trained, nothing in front of them is.
     if product.is_tracked() {
-        sum.add(differentiate(&product, model, pieces.as_deref()));
+        sum.add(Pieces::gradients(pieces.as_deref(), &product, model));
     }
     Ok(())
 }

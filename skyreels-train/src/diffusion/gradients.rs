@@ -80,7 +80,7 @@ pub(crate) fn loss_only(model: &Denoising, batch: &Batch, loss: &Loss) -> Result
 fn whole(model: &Denoising, batch: &Batch, loss: &Loss) -> Result<(f64, Gradients)> {
     let pieces = pieces(model, batch);
     let value = loss.of(predict(model, batch, pieces.as_ref())?, batch)?;
-    let gradients = differentiate(&value, model, pieces.as_deref());
+    let gradients = Pieces::gradients(pieces.as_deref(), &value, model);
     Ok((f64::from(value.into_scalar::<f32>()), gradients))
 }
 
@@ -90,14 +90,6 @@ pub(super) fn pieces(model: &Denoising, batch: &Batch) -> Option<Arc<Pieces>> {
         Control::Latents(_) => None,
         // Guider and transformer are loaded in one precision.
         Control::Clips { clips, .. } => Pieces::for_device(&clips.device(), model.transformer.dtype()),
-    }
-}
-
-/// Gradients of the model's parameters.
-pub(super) fn differentiate(value: &Tensor<1>, model: &Denoising, pieces: Option<&Pieces>) -> Gradients {
-    match pieces {
-        Some(pieces) => pieces.backward(value, model),
-        None => Gradients::collect(model, &value.backward()),
     }
 }
 

@@ -18,7 +18,7 @@ use super::loss::loss;
 use super::measure::{LandmarkErrors, numbers};
 use super::samples::Samples;
 use crate::Result;
-use crate::optimise::Gradients;
+use crate::optimise::{Gradients, Pieces};
 use crate::run::{Samples as Shown, Task};
 use crate::stage::Stage;
 use crate::world::{Person, State};
@@ -121,10 +121,11 @@ impl Task for LandmarkTask {
 
     fn gradients(&self, networks: &CompactNetwork, cursors: Range<u64>, share: f64) -> Result<(f64, Gradients)> {
         let batch = self.samples.batch(cursors)?;
-        let loss = loss(networks, &batch, &self.device.clone().autodiff()).mul_scalar(share);
-        let gradients = loss.backward();
+        let pieces = Pieces::for_device(&self.device, DType::F32);
+        let loss = loss(networks, &batch, &self.device.clone().autodiff(), pieces.as_deref()).mul_scalar(share);
+        let gradients = Pieces::gradients(pieces.as_deref(), &loss, networks);
         let value = numbers("train landmarks", loss)?[0];
-        Ok((f64::from(value), Gradients::collect(networks, &gradients)))
+        Ok((f64::from(value), gradients))
     }
 
     fn flops(&self, _: &CompactNetwork, examples: u64) -> u64 {

@@ -99,6 +99,14 @@ impl Pieces {
         (Backend::of(device).is_host() && dtype == DType::F32).then(Arc::default)
     }
 
+    /// Gradients of `loss` with respect to the parameters of `module` that ask for one, whether its network was cut into pieces or not.
+    pub fn gradients<M: Published>(pieces: Option<&Self>, loss: &Tensor<1>, module: &M) -> Gradients {
+        match pieces {
+            Some(pieces) => pieces.backward(loss, module),
+            None => Gradients::collect(module, &loss.backward()),
+        }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Node>> {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
