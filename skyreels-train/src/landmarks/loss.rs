@@ -213,7 +213,7 @@ mod tests {
         assert!(ours.keys().any(|key| key == "stages.1.down.weight"));
         let mut difference = ours;
         difference.add(theirs.clone().scaled(-1.0));
-        assert!(difference.norm() < 1e-5 * theirs.norm(), "{} {}", difference.norm(), theirs.norm());
+        assert!(difference.norm() < 1e-4 * theirs.norm(), "{} {}", difference.norm(), theirs.norm());
     }
 
     #[test]
