@@ -1,10 +1,10 @@
 //! The VAE as a task of a run.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -19,7 +19,7 @@ use skyreels_vae::{CausalVae, Tiling, VaeConfig, decode_flops, encode_flops};
 
 use super::loss::ReconstructionLoss;
 use super::whiten::{Moments, Whitening};
-use crate::data::{Dataset, Order, mix};
+use crate::data::{Dataset, Kept, Order, mix};
 use crate::optimise::{Gradients, Pieces};
 use crate::run::{STATE, Samples, Task, link_others, save_component};
 use crate::stage::{Latents, Stage};
@@ -88,15 +88,9 @@ pub struct AutoencoderTask<'a> {
     held_out: Option<&'a dyn Dataset>,
     seed: u64,
     device: Device,
-    cache: Mutex<Cache>,
-}
-
-#[derive(Default)]
-struct Cache {
-    clips: HashMap<u64, Arc<Clips>>,
-    bytes: usize,
+    kept: Kept<u64, Clips>,
     /// Frames, height and width of what a step sees.
-    size: Option<[usize; 3]>,
+    size: OnceLock<[usize; 3]>,
 }
 
 /// What an example shows.
@@ -133,7 +127,8 @@ impl<'a> AutoencoderTask<'a> {
             config.check_clip(frames)?;
         }
         let (config, base, device) = (config.clone(), base.to_path_buf(), device.clone());
-        Ok(Self { config, base, settings, data, held_out, seed, device, cache: Mutex::default() })
+        let (kept, size) = (Kept::new(settings.cache_megabytes), OnceLock::new());
+        Ok(Self { config, base, settings, data, held_out, seed, device, kept, size })
     }
 
     /// The VAE of a model directory, ready for training.
@@ -146,24 +141,14 @@ impl<'a> AutoencoderTask<'a> {
         Ok(Autoencoder { vae: weights.load(vae, Precision::F32, Progress::none())? })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Cache> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn clips(&self, index: u64) -> Result<Arc<Clips>> {
-        if let Some(found) = self.lock().clips.get(&index) {
-            return Ok(found.clone());
-        }
-        let example = self.data.example(index)?;
-        example.check()?;
-        let clips = Arc::new(Clips { video: example.video, guide: example.guide });
-        let bytes = clips.video.iter().chain(&clips.guide).map(|frame| frame.as_raw().len()).sum::<usize>();
-        let mut cache = self.lock();
-        if cache.bytes + bytes <= self.settings.cache_megabytes * 1_000_000 {
-            cache.bytes += bytes;
-            cache.clips.insert(index, clips.clone());
-        }
-        Ok(clips)
+        let make = || {
+            let example = self.data.example(index)?;
+            example.check()?;
+            Ok(Clips { video: example.video, guide: example.guide })
+        };
+        let bytes = |clips: &Clips| clips.video.iter().chain(&clips.guide).map(|frame| frame.as_raw().len()).sum();
+        self.kept.get(index, make, bytes)
     }
 
     /// What the example at a cursor shows in this pass: video or guide clip, whole or a part.
@@ -235,7 +220,7 @@ impl Task for AutoencoderTask<'_> {
             let pixels = self.config.spatial_compression_ratio();
             let shape =
                 [1, self.config.latent_channels, self.config.latent_frames(count), height / pixels, width / pixels];
-            self.lock().size = Some([count, height, width]);
+            self.size.get_or_init(|| [count, height, width]);
             noise.push(random.normal(shape, &self.device));
             frames.push(seen);
         }
@@ -263,7 +248,7 @@ impl Task for AutoencoderTask<'_> {
     }
 
     fn flops(&self, _: &Autoencoder, examples: u64) -> u64 {
-        let Some([frames, height, width]) = self.lock().size else { return 0 };
+        let Some(&[frames, height, width]) = self.size.get() else { return 0 };
         let pixels = self.config.spatial_compression_ratio();
         let latents = [self.config.latent_frames(frames), height / pixels, width / pixels];
         let forward = encode_flops(&self.config, frames, height, width).saturating_add(decode_flops(

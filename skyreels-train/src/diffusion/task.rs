@@ -1,9 +1,9 @@
 //! The denoiser as a task of a run.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor, TensorData};
@@ -21,7 +21,7 @@ use super::encode::{Encoded, Encoder};
 use super::gradients::{Loss, loss_and_gradients, loss_only};
 use super::picture;
 use super::sample::{Sampling, sample_latents};
-use crate::data::{Ahead, Dataset, Order};
+use crate::data::{Ahead, Dataset, Kept, Order};
 use crate::loss::Objective;
 use crate::optimise::Gradients;
 use crate::run::{Samples, Task, link_others, save_component};
@@ -87,7 +87,10 @@ pub struct DiffusionTask<'a> {
     held_out: Option<&'a dyn Dataset>,
     seed: u64,
     device: Device,
-    cache: Mutex<Cache>,
+    /// By whether they are held out, and their number.
+    kept: Kept<(bool, u64), Encoded>,
+    /// Latent frames, height and width, and identity tokens of the examples.
+    sizes: OnceLock<([usize; 3], usize)>,
     ahead: Ahead,
     stage: Option<Current>,
 }
@@ -99,14 +102,6 @@ struct Current {
     guider: Option<LandmarkGuider>,
     /// What the channels' errors change in the picture, where a loss asks.
     sensitivity: Option<Vec<f64>>,
-}
-
-#[derive(Default)]
-struct Cache {
-    encoded: HashMap<(bool, u64), Arc<Encoded>>,
-    bytes: usize,
-    /// Latent frames, height and width, and identity tokens of the examples.
-    sizes: Option<([usize; 3], usize)>,
 }
 
 impl std::fmt::Debug for DiffusionTask<'_> {
@@ -131,8 +126,9 @@ impl<'a> DiffusionTask<'a> {
         if data.is_empty() {
             return Err(Error::invalid("data", "there is no example"));
         }
-        let (device, cache, ahead) = (device.clone(), Mutex::default(), Ahead::default());
-        Ok(Self { parts, settings, data, held_out, seed, device, cache, ahead, stage: None })
+        let (device, ahead) = (device.clone(), Ahead::default());
+        let (kept, sizes) = (Kept::new(settings.cache_megabytes), OnceLock::new());
+        Ok(Self { parts, settings, data, held_out, seed, device, kept, sizes, ahead, stage: None })
     }
 
     /// The networks of a model directory, ready for training.
@@ -152,36 +148,24 @@ impl<'a> DiffusionTask<'a> {
         self.stage.as_ref().ok_or_else(|| Error::invalid("run", "no stage has begun"))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Cache> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// An encoded example, from the cache where it is there.
+    /// An encoded example, which is kept where there is room.
     fn encoded(&self, data: &dyn Dataset, is_held_out: bool, index: u64) -> Result<Arc<Encoded>> {
-        let key = (is_held_out, index);
-        if let Some(found) = self.lock().encoded.get(&key) {
-            return Ok(found.clone());
-        }
         let current = self.current()?;
-        let encoder = Encoder {
-            vae: &self.parts.vae,
-            siglip: &self.parts.siglip,
-            guider: current.guider.as_ref(),
-            face_aware: self.loss(current, is_held_out).weights(),
-            tiling: Tiling::On,
+        let make = || {
+            let encoder = Encoder {
+                vae: &self.parts.vae,
+                siglip: &self.parts.siglip,
+                guider: current.guider.as_ref(),
+                face_aware: self.loss(current, is_held_out).weights(),
+                tiling: Tiling::On,
+            };
+            let ahead = if is_held_out { None } else { self.ahead.take(index) };
+            let example = ahead.map_or_else(|| data.example(index), Ok)?;
+            encoder.encode(&example, &self.device)
         };
-        let ahead = if is_held_out { None } else { self.ahead.take(index) };
-        let example = ahead.map_or_else(|| data.example(index), Ok)?;
-        let encoded = Arc::new(encoder.encode(&example, &self.device)?);
+        let encoded = self.kept.get((is_held_out, index), make, Encoded::bytes)?;
         let [_, frames, _, height, width] = encoded.video[0].dims();
-        let mut cache = self.lock();
-        cache.sizes = Some(([frames, height, width], encoded.identity.dims()[1]));
-        let bytes = encoded.bytes();
-        // Another part of the batch may have encoded the same one meanwhile.
-        if !cache.encoded.contains_key(&key) && cache.bytes + bytes <= self.settings.cache_megabytes * 1_000_000 {
-            cache.bytes += bytes;
-            cache.encoded.insert(key, encoded.clone());
-        }
+        self.sizes.get_or_init(|| ([frames, height, width], encoded.identity.dims()[1]));
         Ok(encoded)
     }
 
@@ -200,9 +184,8 @@ impl<'a> DiffusionTask<'a> {
         }
         let order = Order::new(self.data.len(), self.seed);
         let part = stage.batch / stage.accumulate;
-        let cache = self.lock();
         let next = cursors.clone().map(|cursor| order.index(cursor + part));
-        next.filter(|index| !cache.encoded.contains_key(&(false, *index))).collect()
+        next.filter(|index| !self.kept.contains(&(false, *index))).collect()
     }
 
     fn batch(
@@ -292,7 +275,7 @@ impl Task for DiffusionTask<'_> {
         // What is kept depends on the loss, and on whether it holds what a frozen guider says or what a trained one is shown.
         let same = |current: &Current| current.guider.is_some() == guider.is_some() && current.stage.loss == stage.loss;
         if !self.stage.as_ref().is_some_and(same) {
-            *self.lock() = Cache::default();
+            self.kept.clear();
         }
         let asked =
             [Some(stage.loss), self.settings.held_out_loss].into_iter().flatten().any(|loss| loss.picture > 0.0);
@@ -318,7 +301,7 @@ impl Task for DiffusionTask<'_> {
     }
 
     fn flops(&self, networks: &Denoising, examples: u64) -> u64 {
-        let Some((latents, identity)) = self.lock().sizes else { return 0 };
+        let Some(&(latents, identity)) = self.sizes.get() else { return 0 };
         let forward = networks.transformer.config().flops(examples as usize, latents, identity).unwrap_or(0);
         forward.saturating_mul(PASSES)
     }
