@@ -2,7 +2,7 @@
 //! has for them.
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::{gelu, mish, relu, sigmoid};
+use burn::tensor::activation::{gelu, mish, relu, sigmoid, softplus};
 use skyreels_core::nn::silu;
 
 use crate::host;
@@ -37,6 +37,36 @@ impl Activation {
             Self::Silu => silu(x),
             Self::Mish => mish(x),
             Self::Relu => relu(x),
+        }
+    }
+
+    /// The derivative at every element; without gradients.
+    pub(crate) fn slope<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
+        // Of x f(x), whatever f: f(x) + x f'(x).
+        let of = |share: Tensor<D>, inner: Tensor<D>| share + x.clone() * inner;
+        // The derivative of a share that is a sigmoid, or of a tanh.
+        let bell = |share: Tensor<D>| share.clone() * (-share).add_scalar(1.0);
+        let arch = |share: Tensor<D>| (-share.square()).add_scalar(1.0);
+        match self {
+            Self::GeluTanh => gelu_tanh_slope(x),
+            Self::GeluSigmoid => {
+                let share = sigmoid(x.clone().mul_scalar(SIGMOID_SLOPE));
+                of(share.clone(), bell(share).mul_scalar(SIGMOID_SLOPE))
+            }
+            Self::Gelu => {
+                let share = x.clone().mul_scalar(std::f64::consts::FRAC_1_SQRT_2).erf().add_scalar(1.0).mul_scalar(0.5);
+                let normal = (-x.clone().square().mul_scalar(0.5)).exp();
+                of(share, normal.mul_scalar((2.0 * std::f64::consts::PI).sqrt().recip()))
+            }
+            Self::Silu => {
+                let share = sigmoid(x.clone());
+                of(share.clone(), bell(share))
+            }
+            Self::Mish => {
+                let share = softplus(x.clone(), 1.0).tanh();
+                of(share.clone(), arch(share) * sigmoid(x.clone()))
+            }
+            Self::Relu => x.greater_elem(0.0).float().cast(x.dtype()),
         }
     }
 }
@@ -86,6 +116,24 @@ pub(crate) fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     skyreels_core::nn::gelu_tanh(x)
 }
 
+fn gelu_tanh_slope<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    /// Beyond this the slope is 1 or 0 in f32, and its cube could overflow.
+    const END: f64 = 20.0;
+    /// `sqrt(2 / pi)`.
+    const FIRST: f64 = 0.797_884_560_802_865_4;
+    const CUBIC: f64 = 0.044_715;
+    if host::serves(&x.device()) {
+        let [slope, _] = host::gelu_tanh_tangent(x);
+        return slope;
+    }
+    let x = x.clamp(-END, END);
+    let square = x.clone().square();
+    let inner = (x.clone() * square.clone().mul_scalar(CUBIC).add_scalar(1.0)).mul_scalar(FIRST).tanh();
+    let inner_slope = square.mul_scalar(3.0 * CUBIC).add_scalar(1.0).mul_scalar(FIRST);
+    let beyond = x * (-inner.clone().square()).add_scalar(1.0) * inner_slope;
+    (inner.add_scalar(1.0) + beyond).mul_scalar(0.5)
+}
+
 #[cfg(test)]
 mod tests {
     use burn::tensor::{DType, Device, TensorData};
@@ -125,6 +173,30 @@ mod tests {
         assert_eq!((slope[16_003], slope[16_004]), (1.0, 1.0));
         for ends in [value, slope] {
             assert!(ends[16_001..16_003].iter().all(|end| end.abs() < 1e-10), "{:?}", &ends[16_001..]);
+        }
+    }
+
+    #[test]
+    fn slopes_are_those_of_automatic_differentiation() {
+        // Not at 0, where one of them has none.
+        let values: Vec<f32> = (0..2_000).map(|i| (i - 1_000) as f32 * 8e-3 + 1e-3).collect();
+        let data = TensorData::new(values, [2_000]);
+        let all = [
+            Activation::GeluTanh,
+            Activation::GeluSigmoid,
+            Activation::Gelu,
+            Activation::Silu,
+            Activation::Mish,
+            Activation::Relu,
+        ];
+        for (activation, device) in
+            all.into_iter().flat_map(|one| [Device::flex(), Device::ndarray()].map(|on| (one, on)))
+        {
+            let x = Tensor::<1>::from_data(data.clone(), (&device, DType::F32));
+            let leaf = Tensor::from_inner(x.clone()).require_grad();
+            let theirs = leaf.grad(&activation.apply(leaf.clone()).sum().backward()).unwrap();
+            let difference = (activation.slope(x) - theirs).abs().max().into_scalar::<f32>();
+            assert!(difference < 1e-5, "{activation:?} on {device:?}: {difference:e}");
         }
     }
 

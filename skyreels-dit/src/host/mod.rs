@@ -11,11 +11,13 @@ mod gelu;
 mod lanes;
 mod products;
 mod rotary;
+mod rows;
 
 pub(crate) use attention::tiled_attention;
 pub(crate) use attention_gradients::tiled_attention_gradients;
 pub(crate) use gelu::{gelu_tanh, gelu_tanh_tangent};
 pub(crate) use rotary::rotate;
+pub(crate) use rows::{gate_rows, gate_rows_gradients, norm_rows, norm_rows_gradients};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use skyreels_core::device::Backend;

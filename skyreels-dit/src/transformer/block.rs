@@ -9,25 +9,25 @@ use super::config::TransformerConfig;
 use super::int8::project;
 use super::modulation::{Modulated, ModulatedNorm};
 use super::rotary::Rotary;
-use super::tokens::Tokens;
+use super::tokens::{Tokens, split};
 use crate::activation::{Activation, feed_forward_activation};
 use crate::attention::attention;
 use crate::trace::Trace;
 
 /// Epsilon of the query and key norms, fixed in the original whatever `norm_eps` is.
-const QUERY_KEY_EPSILON: f64 = 1e-6;
+pub(super) const QUERY_KEY_EPSILON: f64 = 1e-6;
 
 /// Attention of all tokens on all tokens, with normalised and rotated queries and keys.
 #[derive(Module, Debug)]
 pub struct SelfAttention {
-    to_q: Linear,
-    to_k: Linear,
-    to_v: Linear,
-    norm_q: LayerNorm,
-    norm_k: LayerNorm,
-    to_out: Linear,
+    pub(super) to_q: Linear,
+    pub(super) to_k: Linear,
+    pub(super) to_v: Linear,
+    pub(super) norm_q: LayerNorm,
+    pub(super) norm_k: LayerNorm,
+    pub(super) to_out: Linear,
     #[module(skip)]
-    heads: usize,
+    pub(super) heads: usize,
 }
 
 impl SelfAttention {
@@ -74,8 +74,8 @@ impl SelfAttention {
 /// variants the second half of `expand(x)` is activated and multiplies the first.
 #[derive(Module, Debug)]
 pub struct FeedForward {
-    expand: Linear,
-    project: Linear,
+    pub(super) expand: Linear,
+    pub(super) project: Linear,
     #[module(skip)]
     activation: Activation,
     #[module(skip)]
@@ -95,23 +95,38 @@ impl FeedForward {
     /// # Shapes
     /// `[batch, tokens, width]` in and out.
     pub(super) fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
-        let expanded = project(&self.expand, tokens);
+        project(&self.project, self.activated(project(&self.expand, tokens)))
+    }
+
+    /// From what `expand` says to what `project` reads.
+    pub(super) fn activated(&self, expanded: Tensor<3>) -> Tensor<3> {
         if !self.gated {
-            return project(&self.project, self.activation.apply(expanded));
+            return self.activation.apply(expanded);
         }
         let [_, _, width] = expanded.dims();
         let (values, gates) = (expanded.clone().narrow(2, 0, width / 2), expanded.narrow(2, width / 2, width / 2));
-        project(&self.project, values * self.activation.apply(gates))
+        values * self.activation.apply(gates)
+    }
+
+    /// The gradient of `sum(activated(expanded) * cotangent)`; without gradients.
+    pub(super) fn activated_gradient(&self, expanded: Tensor<3>, cotangent: Tensor<3>) -> Tensor<3> {
+        if !self.gated {
+            return cotangent * self.activation.slope(expanded);
+        }
+        let [_, _, width] = expanded.dims();
+        let (values, gates) = (expanded.clone().narrow(2, 0, width / 2), expanded.narrow(2, width / 2, width / 2));
+        let to_values = cotangent.clone() * self.activation.apply(gates.clone());
+        Tensor::cat(vec![to_values, cotangent * values * self.activation.slope(gates)], 2)
     }
 }
 
 /// A block of the transformer (`CogVideoXBlock`).
 #[derive(Module, Debug)]
 pub struct Block {
-    norm1: ModulatedNorm,
-    attn1: SelfAttention,
-    norm2: ModulatedNorm,
-    ff: FeedForward,
+    pub(super) norm1: ModulatedNorm,
+    pub(super) attn1: SelfAttention,
+    pub(super) norm2: ModulatedNorm,
+    pub(super) ff: FeedForward,
 }
 
 impl Block {
@@ -139,31 +154,12 @@ impl Block {
         self.finish(attention(query, key, value), gates, tokens, trace)
     }
 
-    /// The tokens after the block: [`projections`](Self::projections), [`attention`], then
-    /// [`after_attention`](Self::after_attention).
+    /// The tokens after the block.
     ///
     /// # Shapes
     /// `rotary` is that of [`Transformer::joint_rotary`](super::Transformer::joint_rotary).
     pub fn forward(&self, tokens: Tokens, rotary: Option<&Rotary>) -> Tokens {
         self.traced(tokens, rotary, &mut Trace::off())
-    }
-
-    /// First part of the block: the queries, keys and values of all tokens, rotated.
-    ///
-    /// Training computes a block in parts, so that the scores of the attention need not be kept for the backward pass.
-    ///
-    /// # Shapes
-    /// `-> 3 x [batch, identity tokens + video tokens, heads, head_dim]`; `rotary` as for [`forward`](Self::forward).
-    pub fn projections(&self, tokens: &Tokens, rotary: Option<&Rotary>) -> [Tensor<4>; 3] {
-        self.attn1.project(self.normed(tokens).joined(), rotary)
-    }
-
-    /// Last part of the block: what follows the attention. `tokens` are those in front of the block.
-    ///
-    /// # Shapes
-    /// `attended` `[batch, identity tokens + video tokens, heads, head_dim]`
-    pub fn after_attention(&self, attended: Tensor<4>, tokens: Tokens) -> Tokens {
-        self.finish(attended, self.norm1.gates(tokens.time.clone()), tokens, &mut Trace::off())
     }
 
     fn normed(&self, tokens: &Tokens) -> Modulated {
@@ -189,10 +185,4 @@ impl Block {
         trace.record("encoder", &identity);
         Tokens { video, identity, time }
     }
-}
-
-/// Identity tokens and video tokens of a joined sequence.
-fn split(tokens: Tensor<3>, identity_tokens: usize) -> (Tensor<3>, Tensor<3>) {
-    let [_, count, _] = tokens.dims();
-    (tokens.clone().narrow(1, 0, identity_tokens), tokens.narrow(1, identity_tokens, count - identity_tokens))
 }

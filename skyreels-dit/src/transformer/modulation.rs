@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 use skyreels_core::nn::{LayerNorm, linear, silu};
 
 use super::config::TransformerConfig;
@@ -27,6 +27,18 @@ impl Modulated {
     pub(super) fn joined(self) -> Tensor<3> {
         Tensor::cat(vec![self.identity, self.video], 1)
     }
+}
+
+/// What a timestep does to normalised tokens, and what it multiplies the branch behind them by: one vector for the identity
+/// tokens, then one for the video tokens, `[batch, 2, width]` each, f32.
+#[derive(Debug, Clone)]
+pub struct Modulation {
+    /// Factor of the normalised tokens.
+    pub gain: Tensor<3>,
+    /// What is added to them.
+    pub offset: Tensor<3>,
+    /// Factor of the branch.
+    pub gate: Tensor<3>,
 }
 
 /// `LN(x) (1 + scale) + shift` with scale, shift and a gate from the time embedding, one set for
@@ -60,10 +72,20 @@ impl ModulatedNorm {
         }
     }
 
-    /// The gates of [`forward`](Self::forward) alone: of the video tokens, of the identity tokens.
-    pub(super) fn gates(&self, time: Tensor<2>) -> [Tensor<3>; 2] {
-        let [_, _, video_gate, _, _, identity_gate] = self.chunks(time);
-        [video_gate, identity_gate]
+    pub(super) fn epsilon(&self) -> f64 {
+        self.epsilon
+    }
+
+    /// Scale and shift of the norm and of the timestep as one.
+    pub(super) fn modulation(&self, time: Tensor<2>) -> Modulation {
+        let [shift, scale, gate, identity_shift, identity_scale, identity_gate] = self.chunks(time);
+        let both = |identity: Tensor<3>, video: Tensor<3>| Tensor::cat(vec![identity, video], 1).cast(DType::F32);
+        let (scale, shift, gate) =
+            (both(identity_scale, scale) + 1.0, both(identity_shift, shift), both(identity_gate, gate));
+        let Some(norm) = &self.norm else { return Modulation { gain: scale, offset: shift, gate } };
+        let [_, _, width] = scale.dims();
+        let [weight, bias] = [&norm.weight, &norm.bias].map(|vector| vector.val().reshape([1, 1, width]));
+        Modulation { gain: scale.clone() * weight, offset: scale * bias + shift, gate }
     }
 
     fn chunks(&self, time: Tensor<2>) -> [Tensor<3>; 6] {

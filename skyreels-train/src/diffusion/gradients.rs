@@ -21,9 +21,10 @@ use crate::optimise::{Gradients, Pieces};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Recompute {
-    /// Nothing: every intermediate result of every block is kept for the backward pass.
+    /// Nothing: automatic differentiation keeps every intermediate result of every block for its backward pass.
     Nothing,
-    /// Scores of the attention, which are most of the memory and the fastest to make again.
+    /// Scores of the attention, which are most of the memory, and norms: the fastest to make again
+    /// ([`BlockPass`](skyreels_dit::transformer::BlockPass)).
     Scores,
     /// Blocks: kept are their inputs, and the results within one block at a time; scores of the attention never.
     #[default]

@@ -1,8 +1,8 @@
 //! Gradients by key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use burn::module::Param;
+use burn::module::{Param, ParamId};
 use burn::tensor::distributed::{ReduceOperation, all_reduce};
 use burn::tensor::{DType, Device, Tensor};
 use skyreels_core::checkpoint::{Key, Published, PublishedVisitor, as_stored};
@@ -30,6 +30,14 @@ impl Gradients {
         let mut collector = Collector { prefix, gradients, found: BTreeMap::new() };
         module.visit_published(&mut collector);
         Self { by_key: collector.found }
+    }
+
+    /// Gradients that were found by hand, each flat in the stored layout, under the keys that the parameters have in `module`.
+    pub(crate) fn named<M: Published>(module: &M, found: Vec<(ParamId, Tensor<1>)>) -> Self {
+        let mut keys = Keys::default();
+        module.visit_published(&mut keys);
+        let named = |(id, gradient): (ParamId, Tensor<1>)| Some((keys.0.get(&id)?.clone(), gradient.cast(DType::F32)));
+        Self { by_key: found.into_iter().filter_map(named).collect() }
     }
 
     pub(crate) fn from_map(by_key: BTreeMap<String, Tensor<1>>) -> Self {
@@ -123,6 +131,18 @@ impl PublishedVisitor for Collector<'_> {
             };
             let count = gradient.shape().num_elements();
             self.found.insert(key, as_stored(param, gradient).reshape([count]).cast(DType::F32));
+        }
+    }
+}
+
+/// Keys of the parameters that are trained, by identity.
+#[derive(Default)]
+pub(super) struct Keys(pub HashMap<ParamId, String>);
+
+impl PublishedVisitor for Keys {
+    fn visit<const D: usize>(&mut self, key: &Key, param: &Param<Tensor<D>>) {
+        if param.is_require_grad() {
+            self.0.insert(param.id, key.as_str().to_string());
         }
     }
 }

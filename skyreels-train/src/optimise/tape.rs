@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use burn::module::{Param, ParamId};
+use burn::module::ParamId;
 use burn::tensor::{DType, Device, Tensor};
-use skyreels_core::checkpoint::{Key, Published, PublishedVisitor};
+use skyreels_core::checkpoint::Published;
 use skyreels_core::device::Backend;
 use skyreels_vae::differentiate::{self, Before, Convolution, Leaf, Tape};
 
-use super::gradients::Gradients;
+use super::gradients::{Gradients, Keys};
 
 /// A [`Tape`] that keeps what its backward pass needs.
 #[derive(Default)]
@@ -121,7 +121,8 @@ impl Pieces {
     /// Gradients of `loss`, the end of the last piece, with respect to the parameters of `module` that ask for one.
     pub fn backward<M: Published>(&self, loss: &Tensor<1>, module: &M) -> Gradients {
         let mut nodes = std::mem::take(&mut *self.lock());
-        let parameters = Trained::of(module);
+        let mut parameters = Keys::default();
+        module.visit_published(&mut parameters);
         let mut found: BTreeMap<String, Tensor<1>> = BTreeMap::new();
         let mut cotangents: Vec<Option<Tensor<5>>> = vec![None; nodes.len()];
         // What a convolution is asked about the last frames it saw by the one of the frames after them.
@@ -152,7 +153,7 @@ impl Pieces {
                     }
                     let gradients = own.backward(cotangent, later_frames);
                     for (id, gradient) in [(Some(weight), flat(gradients.weight)), (bias, gradients.bias)] {
-                        if let Some(key) = id.and_then(|id| parameters.keys.get(&id)) {
+                        if let Some(key) = id.and_then(|id| parameters.0.get(&id)) {
                             accumulate(&mut found, key, gradient);
                         }
                     }
@@ -208,26 +209,4 @@ fn accumulate(sums: &mut BTreeMap<String, Tensor<1>>, key: &str, gradient: Tenso
         None => gradient,
     };
     sums.insert(key.to_string(), sum);
-}
-
-/// Keys of the parameters that are trained, by identity.
-#[derive(Default)]
-struct Trained {
-    keys: HashMap<ParamId, String>,
-}
-
-impl Trained {
-    fn of<M: Published>(module: &M) -> Self {
-        let mut trained = Self::default();
-        module.visit_published(&mut trained);
-        trained
-    }
-}
-
-impl PublishedVisitor for Trained {
-    fn visit<const D: usize>(&mut self, key: &Key, param: &Param<Tensor<D>>) {
-        if param.is_require_grad() {
-            self.keys.insert(param.id, key.as_str().to_string());
-        }
-    }
 }
