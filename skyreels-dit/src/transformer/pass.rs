@@ -199,7 +199,7 @@ impl Parameters {
 /// `x W + b` without gradients.
 fn through(layer: &Linear, x: Tensor<3>) -> Tensor<3> {
     let [batch, count, _] = x.dims();
-    let bias = layer.bias.as_ref().map(|bias| plain(bias));
+    let bias = layer.bias.as_ref().map(plain);
     let result = module::linear(as_matrix(x), plain(&layer.weight), bias);
     let [_, width] = result.dims();
     result.reshape([batch, count, width])
