@@ -6,6 +6,7 @@ pub mod diffusion;
 mod error;
 pub mod flow;
 pub mod golden;
+pub mod guider;
 pub mod landmarks;
 pub mod loss;
 pub mod optimise;

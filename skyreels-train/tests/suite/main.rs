@@ -3,6 +3,7 @@
 mod autoencoder;
 mod flow;
 mod gradients;
+mod guider;
 mod landmarks;
 mod learning;
 mod lora;

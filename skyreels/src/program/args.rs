@@ -59,7 +59,7 @@ pub enum Command {
     Init(Init),
     /// Write a checkpoint in another precision, without what inference does not use.
     Convert(Convert),
-    /// Train a model: the video VAE, or transformer, face projector and landmark guider in stages.
+    /// Train a model: transformer, face projector and landmark guider in stages, the video VAE, a guider that the VAE teaches, or the landmark network.
     Train(Train),
     /// Let other machines compute on the devices of this one.
     Serve(Serve),

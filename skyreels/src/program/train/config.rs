@@ -12,6 +12,7 @@ use skyreels::core::Error as CoreError;
 use skyreels::train::Source;
 use skyreels::train::autoencoder::AutoencoderSettings;
 use skyreels::train::diffusion::DiffusionSettings;
+use skyreels::train::guider::GuiderSettings;
 use skyreels::train::landmarks::LandmarkSettings;
 use skyreels::train::run::RunSettings;
 
@@ -50,6 +51,8 @@ pub enum TaskConfig {
     Diffusion(DiffusionSettings),
     /// The video VAE.
     Autoencoder(AutoencoderSettings),
+    /// The landmark guider alone, taught by the VAE.
+    Guider(GuiderSettings),
     /// The small landmark network.
     Landmarks(LandmarkSettings),
 }

@@ -22,6 +22,7 @@ use skyreels::train::Result as TrainResult;
 use skyreels::train::autoencoder::{AutoencoderSettings, AutoencoderTask};
 use skyreels::train::data::Dataset;
 use skyreels::train::diffusion::{DiffusionSettings, DiffusionTask};
+use skyreels::train::guider::{GuiderSettings, GuiderTask};
 use skyreels::train::landmarks::LandmarkTask;
 use skyreels::train::run::{Note, Samples, Task, Trainer, draw_loss, latest};
 
@@ -71,6 +72,7 @@ impl Session<'_> {
         match &self.config.task {
             TaskConfig::Diffusion(settings) => self.diffusion(settings),
             TaskConfig::Autoencoder(settings) => self.autoencoder(settings),
+            TaskConfig::Guider(settings) => self.guider(settings),
             TaskConfig::Landmarks(settings) => {
                 let make = |device| LandmarkTask::new(settings.clone(), device);
                 let tasks = self.devices.iter().map(make).collect::<TrainResult<Vec<_>>>()?;
@@ -116,6 +118,15 @@ impl Session<'_> {
         let tasks = self.devices.iter().map(make).collect::<TrainResult<Vec<_>>>()?;
         let loader = make(&self.devices[0])?;
         self.train(tasks, || loader.networks(path))
+    }
+
+    fn guider(&self, settings: &GuiderSettings) -> Result {
+        let (model, (data, held_out)) = (self.model()?, self.data()?);
+        let (path, seed) = (model.path(), self.config.run.seed);
+        let make = |device| GuiderTask::new(&model.guider, path, *settings, &*data, held_out.as_deref(), seed, device);
+        let tasks = self.devices.iter().map(make).collect::<TrainResult<Vec<_>>>()?;
+        let networks = tasks[0].networks(path);
+        self.train(tasks, || networks)
     }
 
     /// Runs one task per device.
