@@ -161,6 +161,9 @@ fn nano() -> [(&'static str, &'static str, Value); 5] {
         "layers_per_block": 1, "act_fn": "silu", "norm_eps": 1e-6, "norm_num_groups": 8,
         "temporal_compression_ratio": 4, "sample_height": 192, "sample_width": 320, "scaling_factor": 0.7
     });
+    // A guide clip is a drawing: a quarter of the VAE encoder's weights is enough.
+    let mut guider = vae.clone();
+    guider["block_out_channels"] = json!([8, 16, 32]);
     let siglip = json!({
         "hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 2,
         "num_channels": 3, "image_size": 56, "patch_size": 14, "hidden_act": "gelu_pytorch_tanh",
@@ -168,8 +171,8 @@ fn nano() -> [(&'static str, &'static str, Value); 5] {
     });
     [
         (TRANSFORMER, "config.json", transformer),
-        (VAE, "config.json", vae.clone()),
-        (GUIDER, "config.json", vae),
+        (VAE, "config.json", vae),
+        (GUIDER, "config.json", guider),
         (SIGLIP, "config.json", siglip),
         (SCHEDULER, "scheduler_config.json", noisier_scheduler()),
     ]
